@@ -1,0 +1,32 @@
+# ATOM-Bench: from volumes to a leaderboard. The run matrix is one file, config/config.yaml unless --configfile names another.
+from snakemake.utils import min_version
+
+min_version("9.25")
+
+
+# A file given on the command line replaces the default as a whole instead of being merged into it.
+if "run" not in config:
+
+    configfile: "config/config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/fetch.smk"
+include: "rules/curate.smk"
+include: "rules/split.smk"
+include: "rules/train.smk"
+include: "rules/predict.smk"
+include: "rules/evaluate.smk"
+include: "rules/track.smk"
+include: "rules/board.smk"
+
+
+report: "docs/report.rst"
+
+
+rule all:
+    default_target: True
+    input:
+        board="results/board/index.html",
+        table="results/board/results.csv",
+        mlflow="results/mlflow/mlflow.db",

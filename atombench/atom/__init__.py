@@ -1,0 +1,1 @@
+"""The ATOM task (Wang et al., arXiv 2406.04105): a small section, a volume, and the block it was cut from."""

@@ -1,0 +1,162 @@
+"""Geometry of the task: the section's lattice of points, and the blocks of the volume.
+
+Voxel coordinates (i, j, k) are integers at voxel centres, in the order of the array's axes. All numbers of the task follow
+from the scale s: volumes of edge 20s, sections of 4s x 4s pixels, 27 coarse blocks of edge 10s every 5s voxels, and in each
+of them 27 fine boxes of edge 6s every 2s voxels, 729 in all.
+
+Functions take NumPy arrays or torch tensors and give back the same kind, on the same device. Letters: M sections, P points of
+one section ((4s)^2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace, device
+from numpy.typing import NDArray
+
+BLOCKS_PER_AXIS = 3
+BLOCKS = BLOCKS_PER_AXIS**3
+BOXES = BLOCKS**2
+
+
+@dataclass(frozen=True)
+class BlockGrid:
+    """Coarse blocks and fine boxes at one scale; everything in voxels.
+
+    Raises:
+        ValueError: the scale is not a positive integer.
+    """
+
+    scale: int
+
+    def __post_init__(self) -> None:
+        if self.scale < 1:
+            msg = f"expected a scale of 1, 2, 3, ..., got {self.scale}"
+            raise ValueError(msg)
+
+    @property
+    def edge(self) -> int:
+        """Edge of the volume."""
+        return 20 * self.scale
+
+    @property
+    def section(self) -> int:
+        """Edge of the section, in pixels."""
+        return 4 * self.scale
+
+    @property
+    def coarse_edge(self) -> int:
+        """Edge of a coarse block."""
+        return 10 * self.scale
+
+    @property
+    def coarse_stride(self) -> int:
+        """Distance between neighbouring coarse blocks."""
+        return 5 * self.scale
+
+    @property
+    def fine_edge(self) -> int:
+        """Edge of a fine box."""
+        return 6 * self.scale
+
+    @property
+    def fine_stride(self) -> int:
+        """Distance between neighbouring fine boxes of one coarse block."""
+        return 2 * self.scale
+
+    @cached_property
+    def coarse_starts(self) -> NDArray[np.int64]:
+        """First voxel of the coarse blocks along one axis; shape (3,)."""
+        return self.coarse_stride * np.arange(BLOCKS_PER_AXIS)
+
+    @cached_property
+    def fine_starts(self) -> NDArray[np.int64]:
+        """First voxel along one axis of fine box l in coarse block c; shape (3 c, 3 l)."""
+        return self.coarse_starts[:, None] + self.fine_stride * np.arange(BLOCKS_PER_AXIS)
+
+    @cached_property
+    def box_starts(self) -> NDArray[np.int64]:
+        """First voxel of every fine box, in the order of scores; shape (729, 3)."""
+        number = np.arange(BOXES).reshape(-1, 1) // (BLOCKS * np.array([9, 3, 1]))  # coarse blocks, axis by axis
+        inner = np.arange(BOXES).reshape(-1, 1) % BLOCKS // np.array([9, 3, 1])
+        return self.fine_starts[number % BLOCKS_PER_AXIS, inner % BLOCKS_PER_AXIS]
+
+    @cached_property
+    def offsets(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """In-plane offsets (a, b) of the section's points, a fastest; two arrays of shape (P,)."""
+        steps = np.arange(-2.0 * self.scale, 2.0 * self.scale)
+        b, a = np.meshgrid(steps, steps, indexing="ij")
+        return a.ravel(), b.ravel()
+
+    @property
+    def corners(self) -> list[int]:
+        """Indices of the section's four corner points among its P points."""
+        side = self.section
+        return [0, side - 1, side * (side - 1), side * side - 1]
+
+
+def combine_axes(xp: Any, parts: list[Any], operation: Callable[[Any, Any], Any]) -> Any:
+    """Combine one table per axis, each (M, 3 coarse, 3 fine), into one over all boxes (M, 27 coarse, 27 fine).
+
+    Args:
+        xp: namespace of the arrays.
+        parts: the tables of axes i, j and k.
+        operation: how entries of two axes are put together, such as logical and.
+    """
+    shapes = [(-1, 3, 1, 1, 3, 1, 1), (-1, 1, 3, 1, 1, 3, 1), (-1, 1, 1, 3, 1, 1, 3)]
+    first, second, third = (xp.reshape(part, shape) for part, shape in zip(parts, shapes, strict=True))
+    return xp.reshape(operation(operation(first, second), third), (-1, BLOCKS, BLOCKS))
+
+
+def lattice(normals: Any, grid: BlockGrid) -> Any:
+    """Offsets of a section's points from its centre, for each normal; float64 (M, 3, P).
+
+    point(a, b) = R(n) (a, b, 0), where R(n) is the smallest rotation that takes +k to the normal n = (x, y, z) / L:
+
+        i = (a (D - x^2) - b x y) / D,  j = (b (D - y^2) - a x y) / D,  k = -(a x + b y) / L,  D = L^2 + z L
+
+    With integer x, y, z numerators and denominators are exact wherever L is an integer or z is 0, so halfway values come
+    out exactly and round alike on every machine. For n = -k, where no smallest rotation is singled out, the half turn about
+    i is taken.
+
+    Args:
+        normals: (M, 3), any positive length.
+        grid: gives the in-plane offsets a, b.
+
+    Raises:
+        ValueError: a normal has length zero (checked for NumPy arrays only).
+    """
+    xp = array_namespace(normals)
+    if isinstance(normals, np.ndarray) and not np.any(normals, axis=1).all():
+        msg = f"expected normals of positive length, got zeros in rows {np.flatnonzero(~np.any(normals, axis=1))[:5]}"
+        raise ValueError(msg)
+    normals = xp.astype(normals, xp.float64)
+    a, b = (xp.asarray(offset, device=device(normals)) for offset in grid.offsets)  # (P,)
+    x, y, z = (normals[:, axis, None] for axis in range(3))  # (M, 1)
+    squared = x * x + y * y + z * z
+    length = xp.sqrt(squared)
+    divisor = squared + z * length
+    downwards = divisor <= 0
+    divisor = xp.where(downwards, xp.ones_like(divisor), divisor)
+    i = xp.where(downwards, a + 0 * x, (a * (divisor - x * x) - b * (x * y)) / divisor)
+    j = xp.where(downwards, -b + 0 * x, (b * (divisor - y * y) - a * (x * y)) / divisor)
+    k = -(a * x + b * y) / length
+    return xp.stack([i, j, k], axis=1)
+
+
+def section_points(centres: Any, normals: Any, grid: BlockGrid) -> Any:
+    """Voxels that a section shows: lattice points rounded half to even; integers (M, 3, P), also outside the volume.
+
+    Args:
+        centres: (M, 3) voxel coordinates.
+        normals: (M, 3), any positive length.
+        grid: gives the section's size.
+    """
+    xp = array_namespace(centres, normals)
+    exact = xp.astype(centres, xp.float64)[:, :, None] + lattice(normals, grid)
+    return xp.astype(xp.round(exact), xp.int32)

@@ -1,0 +1,1 @@
+"""The leaderboard: tables and static pages, from result records alone."""

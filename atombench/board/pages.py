@@ -1,0 +1,138 @@
+"""The static pages: one folder that opens from the file system, without network and, for the tables, without script."""
+
+from __future__ import annotations
+
+import importlib.resources
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+
+from atombench import PROTOCOL, __version__
+from atombench.board.figures import score_figure
+from atombench.board.tables import ALL_SEEDS, BOARD_COLUMNS, CHANCE, long_table
+from atombench.evaluation.protocols import PRIMARY
+from atombench.evaluation.record import Record
+from atombench.files import written_whole
+from atombench.methods.registry import METHODS
+from atombench.runs import Result
+from atombench.volumes.registry import DatasetRow
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a board's table: which metric, its heading, and what it means."""
+
+    protocol: str
+    metric: str
+    heading: str
+    meaning: str
+    share: bool = True
+
+
+SHOWN = (
+    Column(
+        "strict",
+        "fine_recall@1",
+        "recall@1",
+        "share of sections whose best-scored box of 729 is correct; ranked",
+    ),
+    Column("strict", "fine_recall@5", "recall@5", "one of the five best-scored boxes is correct"),
+    Column("strict", "fine_recall@10", "recall@10", "one of the ten best-scored boxes is correct"),
+    Column("strict", "mean_reciprocal_rank", "MRR", "mean of 1 / rank of the best-ranked correct box"),
+    Column("strict", "coarse_recall@1", "coarse@1", "the best of 27 coarse blocks, by summed scores, is correct"),
+    Column(
+        "strict",
+        "centre_voxel",
+        "centre",
+        "distance of the predicted centre, in voxels; methods that give a pose",
+        False,
+    ),
+    Column("published", "high@5", "high@5", "as in the paper: the five best coarse blocks contain a correct one"),
+    Column(
+        "published",
+        "oracle_low@5",
+        "oracle low@5",
+        "as in the paper: the label opens the block, then the five best boxes",
+    ),
+)
+
+
+def build_board(results: list[Result], datasets: dict[str, DatasetRow], out: Path) -> None:
+    """Write `results.csv`, `index.html` and what the page needs into a folder.
+
+    Args:
+        results: all records to show.
+        datasets: the registry, for titles and licences.
+        out: the folder.
+    """
+    records = [result.record for result in results]
+    table = long_table(records)
+    with written_whole(out / "results.csv") as temporary:
+        table.to_csv(temporary, index=False, lineterminator="\n")
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("atombench.board"), autoescape=True, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    page = environment.get_template("index.html.j2").render(
+        boards=[_board(place, records, table, datasets) for place in sorted({record.unit.board for record in records})],
+        columns=SHOWN, protocol=PROTOCOL, version=__version__, runs=len(records),
+        commits=sorted({record.commit[:12] + ("+" if record.dirty else "") for record in records}),
+    )  # fmt: skip
+    with written_whole(out / "assets" / "board.css") as temporary:
+        temporary.write_text((importlib.resources.files("atombench.board") / "assets" / "board.css").read_text())
+    with written_whole(out / "assets" / "plotly.min.js") as temporary:
+        temporary.write_bytes((importlib.resources.files("plotly") / "package_data" / "plotly.min.js").read_bytes())
+    with written_whole(out / "index.html") as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
+def _board(
+    place: tuple[Any, ...], records: list[Record], table: pd.DataFrame, datasets: dict[str, DatasetRow]
+) -> dict[str, Any]:
+    on_board = [record for record in records if record.unit.board == place]
+    here = table[(table[BOARD_COLUMNS] == list(place)).all(axis=1) & (table["seed"] == ALL_SEEDS)]
+    primary = here[(here["protocol"] == "strict") & (here["metric"] == PRIMARY)].set_index("method")
+    chance = float(primary["value"][CHANCE]) if CHANCE in primary.index else None
+    ranked = primary.drop(index=CHANCE, errors="ignore").sort_values(["value"], ascending=False, kind="stable")
+    roles = {record.unit.method: record.role for record in on_board}
+    coordinates = dict(zip(BOARD_COLUMNS, place, strict=True))
+    row = datasets.get(str(coordinates["dataset"]))
+    return {
+        "slug": re.sub(r"[^a-z0-9]+", "-", "-".join(str(part) for part in place).lower()),
+        "coordinates": coordinates,
+        "title": row.title if row else coordinates["dataset"],
+        "licence": row.licence if row else "not in the registry",
+        "note": row.note if row else "",
+        "n_volumes": int(ranked["n_volumes"].max()),
+        "n_labelled": int(ranked["n_sections"].max()),
+        "n_sections": int(here.loc[here["protocol"] == "published", "n_sections"].max()),
+        "manifest": on_board[0].digests.manifest,
+        "rows": [_method_row(method, here, on_board, roles) for method in [*ranked.index, CHANCE]],
+        "failed": sorted(record.unit.key for record in on_board if record.status == "failed"),
+        "figure": score_figure(ranked.reset_index(), roles, chance, "strict fine recall@1, 95 % interval over volumes"),
+    }
+
+
+def _method_row(method: str, here: pd.DataFrame, records: list[Record], roles: dict[str, str]) -> dict[str, Any]:
+    mine = here[here["method"] == method].set_index(["protocol", "metric"])
+    runs = [record for record in records if record.unit.method == method]
+    cells: list[dict[str, Any] | None] = []
+    for column in SHOWN:
+        if (column.protocol, column.metric) not in mine.index:
+            cells.append(None)
+            continue
+        found = mine.loc[(column.protocol, column.metric)]
+        cells.append({"value": found["value"], "low": found["ci_low"], "high": found["ci_high"], "share": column.share})
+    return {
+        "method": method,
+        "role": roles.get(method, "theory"),
+        "note": METHODS[method].note if method in METHODS else "expectation for uniform random scores, by theory",
+        "status": str(mine["status"].iloc[0]),
+        "seeds": [record.unit.seed for record in runs],
+        "cells": cells,
+        "runs": runs,
+    }

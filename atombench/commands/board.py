@@ -1,0 +1,28 @@
+"""`atombench board`: result records -> tables and static pages."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from atombench.board.pages import build_board
+from atombench.commands.arguments import REGISTRY_DEFAULT, Log, Registry
+from atombench.errors import DataError
+from atombench.progress import log_to, logger
+from atombench.runs import load_results
+from atombench.volumes.registry import read_registry
+
+
+def run(
+    runs: Annotated[list[Path], typer.Argument(help="Lists of records, as `collect` writes them.")],
+    out: Annotated[Path, typer.Option(help="Folder for the pages.")],
+    registry: Registry = REGISTRY_DEFAULT,
+    log: Log = None,
+) -> None:
+    """Build the leaderboard: index.html (opens from the file system) and results.csv."""
+    log_to(log)
+    results = load_results(runs)
+    if not results:
+        raise DataError("no records to show: the run lists are empty")
+    build_board(results, read_registry(registry), out)
+    logger.info("board %s: %d runs", out / "index.html", len(results))

@@ -1,0 +1,67 @@
+"""`atombench evaluate`: predictions and labels -> one result record."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from atombench.atom.manifest import Manifest
+from atombench.commands.arguments import Log, ManifestFile, MethodName, Out, Seed, Volumes, Weights
+from atombench.evaluation.evaluate import evaluate
+from atombench.evaluation.protocols import PRIMARY
+from atombench.evaluation.record import Digests, Record, Unit, save_record
+from atombench.files import file_digest, read_json
+from atombench.methods.predictions import load_predictions
+from atombench.methods.registry import METHODS, entry_of
+from atombench.progress import log_to, logger
+from atombench.provenance import code_digest, git_state
+from atombench.volumes.volume_set import VolumeSet
+
+STEPS = ("atombench.commands.train", "atombench.commands.predict", "atombench.commands.evaluate")
+
+
+def run(
+    method: MethodName,
+    volumes: Volumes,
+    manifest: ManifestFile,
+    weights: Weights,
+    predictions: Annotated[Path, typer.Option(help="What the predict step wrote (Parquet).")],
+    training: Annotated[Path, typer.Option(help="Cost of the training (JSON).")],
+    predicting: Annotated[Path, typer.Option(help="Cost of predicting (JSON).")],
+    out: Out,
+    seed: Seed = 1,
+    log: Log = None,
+) -> None:
+    """Score predictions under both protocols."""
+    log_to(log)
+    entry = entry_of(method)
+    volume_set, drawn = VolumeSet.load(volumes), Manifest.load(manifest)
+    answers = load_predictions(predictions, drawn.digest, drawn.counts["test"])
+    trained, predicted, state = read_json(training), read_json(predicting), git_state()
+    record = Record(
+        unit=Unit(
+            dataset=drawn.dataset, gathering=drawn.gathering, split=drawn.split, scale=drawn.scale,
+            method=method, seed=seed,
+        ),
+        status="complete",
+        role=entry.role,
+        options=trained["options"],
+        about=predicted["about"],
+        commit=state["commit"],
+        dirty=state["dirty"],
+        digests=Digests(
+            volumes=volume_set.digest, manifest=drawn.digest, weights=file_digest(weights),
+            predictions=file_digest(predictions), code=code_digest(*STEPS, METHODS[method].module),
+        ),
+        training=trained["cost"],
+        predicting=predicted["cost"],
+        volumes=[volume_set.ids[row] for row in volume_set.rows("test")],
+        metrics=evaluate(answers, drawn, volume_set),
+    )  # fmt: skip
+    save_record(out, record)
+    primary = record.find("strict", PRIMARY)
+    if primary is not None:
+        logger.info(
+            "%s: %s %.4f [%.4f, %.4f], chance %.4f",
+            record.unit.key, PRIMARY, primary.value, primary.ci_low, primary.ci_high, primary.chance or 0.0,
+        )  # fmt: skip

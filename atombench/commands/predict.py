@@ -1,0 +1,57 @@
+"""`atombench predict`: weights and test queries without labels -> predictions."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from atombench.atom.manifest import Manifest
+from atombench.atom.queries import make_queries, query_order
+from atombench.commands.arguments import (
+    Device,
+    Log,
+    ManifestFile,
+    MethodName,
+    OptionsText,
+    Out,
+    Seed,
+    Threads,
+    Volumes,
+    Weights,
+    parsed_options,
+)
+from atombench.cost import Meter
+from atombench.files import write_json
+from atombench.methods.contract import Resources
+from atombench.methods.predictions import in_manifest_order, save_predictions
+from atombench.methods.registry import build, device_for
+from atombench.methods.weights import load_weights
+from atombench.progress import log_to, logger
+from atombench.volumes.volume_set import VolumeSet
+
+
+def run(
+    method: MethodName,
+    volumes: Volumes,
+    manifest: ManifestFile,
+    weights: Weights,
+    out: Out,
+    cost: Annotated[Path, typer.Option(help="Where to write facts about the method, time and memory (JSON).")],
+    options: OptionsText = "{}",
+    seed: Seed = 1,
+    device: Device = "auto",
+    threads: Threads = 1,
+    log: Log = None,
+) -> None:
+    """Answer all test queries; the method sees volumes and pixels, in an order that tells nothing."""
+    log_to(log)
+    built = build(method, parsed_options(options))
+    resources = Resources(seed=seed, device=device_for(method, device), threads=threads)
+    meter = Meter(resources.device, threads)
+    drawn = Manifest.load(manifest)
+    queries = make_queries(VolumeSet.load(volumes), drawn)
+    predictions = built.predict(load_weights(weights), queries, resources)
+    predictions.check(len(queries))
+    save_predictions(out, in_manifest_order(predictions, query_order(drawn)), drawn.digest)
+    write_json(cost, {"about": dict(predictions.about), "cost": meter.read().model_dump()})
+    logger.info("predicted %s seed %d: %d queries in %.1f s", method, seed, len(queries), meter.read().seconds)

@@ -1,0 +1,26 @@
+"""`atombench schema`: the JSON Schemas of configuration, registry and records."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import BaseModel, RootModel
+
+from atombench.config import RunConfig
+from atombench.evaluation.record import Record
+from atombench.files import write_json
+from atombench.schema import json_schema
+from atombench.volumes.registry import DatasetRow
+
+
+class Registry(RootModel[dict[str, DatasetRow]]):
+    """Rows of `config/datasets.yaml` by name."""
+
+
+SCHEMAS: dict[str, type[BaseModel]] = {"run": RunConfig, "datasets": Registry, "record": Record}
+
+
+def run(out: Annotated[Path, typer.Option(help="Folder for the schemas.")] = Path("config/schema")) -> None:
+    """Write the schemas; the tests keep the committed ones equal to the code."""
+    for name, model in SCHEMAS.items():
+        write_json(out / f"{name}.schema.json", json_schema(model))

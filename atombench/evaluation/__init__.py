@@ -1,0 +1,1 @@
+"""Evaluation: protocols, statistics and result records. It knows predictions and labels, not methods."""

@@ -1,0 +1,121 @@
+"""Result records: one JSON file per run, checked against a schema; the source of truth for board and MLflow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from atombench import PROTOCOL
+from atombench.cost import Cost
+from atombench.errors import ConfigError, DataError
+from atombench.evaluation.statistics import Clustered
+from atombench.files import read_json, write_json
+from atombench.schema import validated
+
+RECORD_VERSION = 1
+
+
+class Part(BaseModel):
+    """Base of all parts of a record: unknown keys and non-finite numbers are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Unit(Part):
+    """Which run this is; all but method and seed name the board."""
+
+    task: Literal["atom"] = "atom"
+    dataset: str
+    gathering: str
+    split: str
+    scale: int = Field(ge=1)
+    degradation: str = "clean"
+    severity: int = Field(default=0, ge=0)
+    method: str
+    seed: int
+
+    @property
+    def board(self) -> tuple[str | int, ...]:
+        """Coordinates of the board, in the order of the table's columns."""
+        return (self.task, self.dataset, self.gathering, self.split, self.scale, self.degradation, self.severity)
+
+    @property
+    def key(self) -> str:
+        """The run's name, unique in a results folder."""
+        return "/".join(str(part) for part in (*self.board, self.method, f"seed{self.seed}"))
+
+
+class Metric(Part):
+    """One number with its 95 % interval (percentile bootstrap over volumes) and its chance level by theory."""
+
+    protocol: Literal["published", "strict"]
+    metric: str
+    value: float
+    ci_low: float
+    ci_high: float
+    chance: float | None
+    n_volumes: int
+    n_sections: int
+    sums: list[list[float]] = Field(description="per volume, in the order of `volumes`; see evaluation/statistics.py")
+    counts: list[int] = Field(description="sections per volume")
+
+    def clustered(self) -> Clustered:
+        """The sums as arrays."""
+        return Clustered(np.array(self.sums, dtype=np.float64), np.array(self.counts, dtype=np.float64))
+
+
+class Digests(Part):
+    """SHA-256 of what went in and came out."""
+
+    volumes: str
+    manifest: str
+    weights: str
+    predictions: str
+    code: str = Field(description="package sources used by training, predicting and evaluating this method")
+
+
+class Record(Part):
+    """One run."""
+
+    record_version: int = RECORD_VERSION
+    protocol_version: str = PROTOCOL
+    unit: Unit
+    status: Literal["complete", "failed"]
+    reason: str = ""
+    role: str
+    options: dict[str, Any]
+    about: dict[str, Any]
+    commit: str
+    dirty: bool | None
+    digests: Digests
+    training: Cost
+    predicting: Cost
+    volumes: list[str]
+    metrics: list[Metric]
+
+    def find(self, protocol: str, metric: str) -> Metric | None:
+        """One metric, if the run has it."""
+        return next((found for found in self.metrics if (found.protocol, found.metric) == (protocol, metric)), None)
+
+
+_RECORD: TypeAdapter[Record] = TypeAdapter(Record)
+
+
+def save_record(path: Path, record: Record) -> None:
+    """Write a record."""
+    write_json(path, record.model_dump(mode="json"))
+
+
+def load_record(path: Path) -> Record:
+    """Read and check a record.
+
+    Raises:
+        DataError: it is missing, is not JSON, or does not fit the schema.
+    """
+    try:
+        return validated(_RECORD, read_json(path), str(path))
+    except ConfigError as error:
+        raise DataError(str(error)) from error

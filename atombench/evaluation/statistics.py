@@ -1,0 +1,79 @@
+"""Estimates over clusters, and their bootstrap intervals.
+
+Sections of one volume are not independent, so volumes are what is resampled. Every metric here has one form: per volume v a
+vector of sums s_v (K components) and a number of sections n_v, and as its value
+
+    sum_k |sum_v s_vk| / sum_v n_v
+
+With one non-negative component this is a mean over sections; with one component per bin, the expected calibration error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atombench import streams
+
+RESAMPLES = 2000
+COVERAGE = 0.95
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Clustered:
+    """Sums of one metric in one run: sums (V, K) and sections (V,) of V volumes."""
+
+    sums: Array
+    counts: Array
+
+    @classmethod
+    def of(cls, values: NDArray[Any], cluster: NDArray[np.int64], clusters: int) -> Clustered:
+        """Add up values of sections, (M,) or (M, K), by the cluster (M,) that each belongs to."""
+        columns = values.reshape(len(values), -1)
+        sums = np.stack([np.bincount(cluster, column, clusters) for column in columns.T], axis=1)
+        return cls(sums.astype(np.float64), np.bincount(cluster, minlength=clusters).astype(np.float64))
+
+    def value(self, weights: Array) -> Array:
+        """Metric under volume weights (..., V); (...)."""
+        return np.asarray(np.abs(weights @ self.sums).sum(axis=-1) / (weights @ self.counts))
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its 95 % percentile interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def bootstrap_weights(clusters: int, resamples: int = RESAMPLES) -> Array:
+    """How often each cluster is drawn in each resample, (resamples, clusters); the same for all runs, so runs are paired."""
+    drawn = (streams.words(resamples * clusters, "bootstrap", clusters) % np.uint64(clusters)).astype(np.int64)
+    rows = np.repeat(np.arange(resamples), clusters)
+    flat = np.bincount(rows * clusters + drawn, minlength=resamples * clusters)
+    return flat.reshape(resamples, clusters).astype(np.float64)
+
+
+def estimate(runs: list[Clustered]) -> Estimate:
+    """Mean over runs (seeds) of one metric, with a percentile bootstrap over volumes and, beyond one run, over seeds.
+
+    A resample draws volumes once for all runs, which share them, and runs with replacement.
+    """
+    clusters = len(runs[0].counts)
+    weights = bootstrap_weights(clusters)
+    point = float(np.mean([run.value(np.ones(clusters)) for run in runs]))
+    with np.errstate(invalid="ignore"):
+        resampled = np.stack([run.value(weights) for run in runs], axis=1)  # (resamples, runs)
+    if len(runs) > 1:
+        drawn = streams.words(RESAMPLES * len(runs), "bootstrap seeds", len(runs)) % np.uint64(len(runs))
+        resampled = np.take_along_axis(resampled, drawn.astype(np.int64).reshape(RESAMPLES, -1), axis=1)
+    means = resampled.mean(axis=1)
+    tail = 100 * (1 - COVERAGE) / 2
+    low, high = np.percentile(means[np.isfinite(means)], [tail, 100 - tail])
+    return Estimate(point, float(low), float(high))

@@ -1,0 +1,1 @@
+"""Methods: what is compared. One file each, all behind the contract in `contract.py`."""

@@ -1,0 +1,64 @@
+"""Predictions on disk: Parquet, one row per test section, in the order of the manifest."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from atombench.atom.geometry import BLOCKS, BOXES
+from atombench.atom.manifest import read_parquet
+from atombench.errors import DataError
+from atombench.files import written_whole
+from atombench.methods.contract import Predictions
+
+COLUMNS = {"boxes": BOXES, "coarse": BLOCKS, "fine": BOXES, "centres": 3, "normals": 3}
+
+
+def in_manifest_order(predictions: Predictions, order: NDArray[np.int64]) -> Predictions:
+    """Sort answers by the section that each query showed; order (M,) is the row of the test part of each query."""
+    back = np.argsort(order)
+    arrays = {name: getattr(predictions, name) for name in COLUMNS}
+    return dataclasses.replace(predictions, **{name: array[back] for name, array in arrays.items() if array is not None})
+
+
+def save_predictions(path: Path, predictions: Predictions, manifest_digest: str) -> None:
+    """Write predictions; the same content gives the same bytes."""
+    columns, count = {}, 0
+    for name, width in COLUMNS.items():
+        array = getattr(predictions, name)
+        if array is not None:
+            count = len(array)
+            columns[name] = pa.FixedSizeListArray.from_arrays(np.ascontiguousarray(array).reshape(-1), width)
+    table = pa.table({"section": np.arange(count), **columns})
+    about = {"manifest_digest": manifest_digest, "probabilities": str(predictions.probabilities).lower()}
+    with written_whole(path) as temporary:
+        pq.write_table(table.replace_schema_metadata(about), temporary, compression="zstd", use_dictionary=False)
+
+
+def load_predictions(path: Path, manifest_digest: str, sections: int) -> Predictions:
+    """Read and check predictions for a manifest with this many test sections.
+
+    Raises:
+        DataError: the file is damaged, belongs to another manifest, misses sections, or holds unusable values.
+    """
+    table = read_parquet(path)
+    about = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
+    if about.get("manifest_digest") != manifest_digest:
+        msg = f"{path} answers manifest {about.get('manifest_digest')}, expected {manifest_digest}; predict again"
+        raise DataError(msg)
+    if table.num_rows != sections or not np.array_equal(table["section"].to_numpy(), np.arange(sections)):
+        msg = f"{path} must hold sections 0 to {sections - 1} in this order, it holds {table.num_rows} rows"
+        raise DataError(msg)
+    arrays = {}
+    for name in COLUMNS:
+        if name in table.column_names:
+            values = table[name].combine_chunks()
+            arrays[name] = values.flatten().to_numpy().reshape(sections, -1)
+    predictions = Predictions(**arrays, probabilities=about.get("probabilities") == "true")
+    predictions.check(sections)
+    return predictions

@@ -1,0 +1,63 @@
+"""Reading YAML and checking it with pydantic, with one-line messages that name the nearest valid key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from atombench.errors import ConfigError, unknown_name
+
+T = TypeVar("T")
+
+
+def read_yaml(path: Path) -> Any:
+    """Read a YAML file of plain values.
+
+    Raises:
+        ConfigError: the file is missing or is not YAML.
+    """
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        msg = f"cannot read {path}: {error.strerror or error}"
+        raise ConfigError(msg) from error
+    except yaml.YAMLError as error:
+        msg = f"{path} is not valid YAML: {' '.join(str(error).split())}"
+        raise ConfigError(msg) from error
+
+
+def validated(adapter: TypeAdapter[T], content: Any, source: str) -> T:
+    """Check `content` against a type.
+
+    Raises:
+        ConfigError: all problems in one line; for an unknown key with the nearest valid one.
+    """
+    try:
+        return adapter.validate_python(content)
+    except ValidationError as error:
+        msg = f"{source}: " + "; ".join(_worded(problem, adapter) for problem in error.errors())
+        raise ConfigError(msg) from error
+
+
+def _worded(problem: Any, adapter: TypeAdapter[Any]) -> str:
+    place = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return unknown_name("key", place, _keys(adapter, problem["loc"]))
+    return f"{place or 'top level'}: {problem['msg']}, got {problem['input']!r:.80}"
+
+
+def _keys(adapter: TypeAdapter[Any], location: tuple[Any, ...]) -> list[str]:
+    """Valid keys beside the unknown one, as full dotted names."""
+    schema = adapter.json_schema()
+    names = {name for part in (schema, *schema.get("$defs", {}).values()) for name in part.get("properties", {})}
+    if len(location) == 1:
+        names = set(schema.get("properties", names))
+    return [".".join([*(str(part) for part in location[:-1]), name]) for name in names]
+
+
+def json_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """JSON Schema of a model, as kept in `config/schema/`."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()}

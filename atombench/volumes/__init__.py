@@ -1,0 +1,1 @@
+"""Volumes: from a registry row to verified source files and a curated `VolumeSet`."""

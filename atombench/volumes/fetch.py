@@ -1,0 +1,146 @@
+"""Finding source files: local copies first, by name and checksum, then the published address."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from atombench.errors import DataError, FetchError
+from atombench.files import file_digest, read_json, write_json
+from atombench.progress import logger, tracked
+
+DATA_DIRS = "ATOMBENCH_DATA_DIRS"
+RETRIES = 3
+TIMEOUT_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file that a dataset needs: its name, checksum, and where it can be had.
+
+    Attributes:
+        name: file name, or path inside `folder`.
+        algorithm: `md5` or `sha256`.
+        checksum: expected value, hexadecimal.
+        url: published address, if there is one.
+        folder: the local folder in which it must lie, if it belongs to a collection found there.
+    """
+
+    name: str
+    algorithm: str
+    checksum: str
+    url: str | None = None
+    folder: Path | None = None
+
+
+def data_dirs() -> list[Path]:
+    """Folders in which the user keeps data (`ATOMBENCH_DATA_DIRS`, colon-separated)."""
+    return [Path(part).expanduser() for part in os.environ.get(DATA_DIRS, "").split(":") if part]
+
+
+def find_folder(name: str, listing: str, checksum: str) -> Path:
+    """Find the local folder `name` whose file `listing` has the given SHA-256.
+
+    Raises:
+        FetchError: there is none; says where was looked and which sums were found.
+    """
+    notes = []
+    for top in data_dirs():
+        for folder in (top, top / name):
+            if folder.name != name or not folder.is_dir():
+                continue
+            if not (folder / listing).is_file():
+                notes.append(f"{folder} holds no {listing}")
+                continue
+            found = file_digest(folder / listing)
+            if found == checksum:
+                return folder
+            notes.append(f"{folder / listing} has sha256 {found}, expected {checksum}")
+    raise FetchError(_not_found(f"the folder {name}", None, notes))
+
+
+def fetch(files: list[SourceFile], downloads: Path) -> dict[str, Path]:
+    """Find or download all files and verify them; gives their paths by name.
+
+    Raises:
+        FetchError: a file is missing, cannot be downloaded, or has another checksum; both sums are named.
+    """
+    return {file.name: _fetch_one(file, downloads) for file in tracked(files, len(files), "fetch", "file")}
+
+
+def _fetch_one(file: SourceFile, downloads: Path) -> Path:
+    notes: list[str] = []
+    for path in _local_copies(file):
+        found = file_digest(path, file.algorithm)
+        if found == file.checksum:
+            return path.resolve()
+        notes.append(f"{path} has {file.algorithm} {found}, expected {file.checksum}")
+        logger.warning("passed over: %s", notes[-1])
+    if file.url is None:
+        raise FetchError(_not_found(file.name, file.url, notes))
+    return _download(file, downloads, notes)
+
+
+def _local_copies(file: SourceFile) -> Iterator[Path]:
+    if file.folder is not None:
+        yield from (path for path in [file.folder / file.name] if path.is_file())
+        return
+    for top in data_dirs():
+        yield from sorted(path for path in top.rglob(file.name) if path.is_file())
+
+
+def _download(file: SourceFile, downloads: Path, notes: list[str]) -> Path:
+    import pooch
+    import requests
+
+    if file.url is None:
+        raise FetchError(_not_found(file.name, None, notes))
+    name = Path(file.name).name
+    source = pooch.create(
+        path=downloads, base_url="", registry={name: f"{file.algorithm}:{file.checksum}"}, urls={name: file.url},
+        retry_if_failed=RETRIES,
+    )  # fmt: skip
+    logger.info("download %s from %s", name, file.url)
+    try:
+        path = source.fetch(name, downloader=pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT_SECONDS))
+    except (requests.RequestException, OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise FetchError(_not_found(name, file.url, [*notes, f"download failed: {reason:.300}"])) from error
+    return Path(path).resolve()
+
+
+def _not_found(what: str, url: str | None, notes: list[str]) -> str:
+    looked = ", ".join(str(top) for top in data_dirs()) or f"nowhere ({DATA_DIRS} is not set)"
+    where = f"; published at {url}" if url else "; it has no published address"
+    problems = "".join(f"; {note}" for note in notes)
+    return f"no valid copy of {what}: looked in {looked}{problems}{where}; put a copy into a folder named in {DATA_DIRS}"
+
+
+def write_receipt(path: Path, dataset: str, files: list[SourceFile], found: dict[str, Path]) -> None:
+    """Record which verified files the next step reads."""
+    entries = [
+        {"name": file.name, "path": str(found[file.name]), "algorithm": file.algorithm, "checksum": file.checksum}
+        for file in files
+    ]
+    write_json(path, {"dataset": dataset, "files": entries})
+
+
+def read_receipt(path: Path) -> dict[str, Path]:
+    """Read a receipt; gives the files' paths by name, after checking that they are still what they were.
+
+    Raises:
+        DataError: a file has gone or changed since it was fetched.
+    """
+    found: dict[str, Path] = {}
+    for entry in read_json(path)["files"]:
+        file = Path(entry["path"])
+        if not file.is_file():
+            msg = f"{file} was fetched but is gone; delete {path} to fetch it again"
+            raise DataError(msg)
+        if (checksum := file_digest(file, entry["algorithm"])) != entry["checksum"]:
+            msg = f"{file} has {entry['algorithm']} {checksum}, expected {entry['checksum']}; delete {path} to fetch it again"
+            raise DataError(msg)
+        found[entry["name"]] = file
+    return found

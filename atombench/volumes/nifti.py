@@ -1,0 +1,97 @@
+"""A folder of NIfTI files beside a table of subjects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from atombench import streams
+from atombench.errors import DataError
+from atombench.volumes.curate import RawVolume
+from atombench.volumes.fetch import SourceFile, find_folder
+from atombench.volumes.registry import NiftiFolderRow, SplitShares
+
+
+def sources(row: NiftiFolderRow) -> list[SourceFile]:
+    """All files of the folder that the row uses, with the SHA-256 that the folder's own list gives.
+
+    Raises:
+        FetchError: the folder is not at hand, or its list is not the one that the row names.
+        DataError: the list names no image.
+    """
+    folder = find_folder(row.folder, row.checksums, row.checksums_sha256)
+    listed: dict[str, str] = {}
+    for line in (folder / row.checksums).read_text(encoding="utf-8").splitlines():
+        digest, _, name = line.partition("  ")
+        listed[name.strip()] = digest
+    prefix, suffix = row.images.split("{subject}")
+    names = [name for name in listed if name == row.table or (name.startswith(prefix) and name.endswith(suffix))]
+    if len(names) < 2 or row.table not in names:
+        msg = f"{folder / row.checksums} must list {row.table} and images like {row.images}; it lists {len(names)} of them"
+        raise DataError(msg)
+    return [SourceFile(name, "sha256", listed[name], None, folder) for name in sorted(names)]
+
+
+def read(row: NiftiFolderRow, files: dict[str, Path]) -> Iterator[RawVolume]:
+    """One volume per line of the table, brought to RAS and scaled to [0, 1] by its own percentiles.
+
+    Raises:
+        DataError: the table and the images do not name the same subjects, or an image cannot be read.
+    """
+    table = _read_table(files[row.table], row.subject_column)
+    images = {name: path for name, path in files.items() if name != row.table}
+    expected = {row.images.format(subject=subject) for subject in table.index}
+    if problems := [f"{name} is in the table but not in the folder" for name in sorted(expected - set(images))] + [
+        f"{name} is in the folder but not in the table" for name in sorted(set(images) - expected)
+    ]:
+        msg = f"{row.folder}: {len(problems)} problems: " + "; ".join(problems[:10])
+        raise DataError(msg)
+    groups = {subject: row.same_subject.get(subject, subject) for subject in table.index}
+    side = split_groups(sorted(set(groups.values())), row.shares, row.folder)
+    for subject, line in table.iterrows():
+        array, spacing = read_image(images[row.images.format(subject=subject)])
+        low, high = np.percentile(array, row.percentiles) if np.isfinite(array).all() else (0.0, 1.0)
+        yield RawVolume(
+            id=str(subject), group=groups[subject], split=side[groups[subject]], spacing=spacing,
+            label=str(line[row.label_column]) if row.label_column else "",
+            array=np.clip((array - low) / (high - low), 0.0, 1.0) if high > low else array,
+        )  # fmt: skip
+
+
+def _read_table(path: Path, subject_column: str) -> pd.DataFrame:
+    table = pd.read_csv(path, sep="\t" if path.suffix == ".tsv" else ",", dtype=str, keep_default_na=False)
+    if subject_column not in table:
+        msg = f"{path.name} has no column {subject_column!r} (it has {', '.join(table.columns)})"
+        raise DataError(msg)
+    if twice := sorted(set(table[subject_column][table[subject_column].duplicated()])):
+        msg = f"{path.name} names subjects twice: {', '.join(twice[:10])}"
+        raise DataError(msg)
+    return table.set_index(subject_column)
+
+
+def read_image(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Voxels in the order right, anterior, superior, and mm per voxel along these axes.
+
+    Raises:
+        DataError: nibabel cannot read the file.
+    """
+    import nibabel
+
+    try:
+        image = nibabel.as_closest_canonical(nibabel.load(path))
+        return np.asarray(image.get_fdata(dtype=np.float64)), np.asarray(image.header.get_zooms()[:3], dtype=np.float64)
+    except (OSError, EOFError, ValueError, nibabel.filebasedimages.ImageFileError) as error:
+        msg = f"{path.name} cannot be read as NIfTI: {' '.join(str(error).split())}"
+        raise DataError(msg) from error
+
+
+def split_groups(groups: list[str], shares: SplitShares, key: str) -> dict[str, str]:
+    """Put each group on one side, by a keyed order, in the given shares (rounded)."""
+    order = [groups[index] for index in streams.permutation(len(groups), "split-groups", key)]
+    val, test = round(shares.val * len(order)), round(shares.test * len(order))
+    sides = ["val"] * val + ["test"] * test + ["train"] * (len(order) - val - test)
+    return dict(zip(order, sides, strict=True))

@@ -1,0 +1,127 @@
+"""What curation makes: volumes of one size with who they are."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+import zlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atombench.errors import DataError
+from atombench.files import written_whole
+
+SPLITS = ("train", "val", "test")
+TEXT_FIELDS = ("ids", "groups", "labels", "splits")
+
+
+@dataclass(frozen=True)
+class VolumeSet:
+    """Curated volumes of one dataset (N volumes of edge E).
+
+    Attributes:
+        dataset: name of the registry row.
+        volumes: float32 (N, E, E, E), nominally in [0, 1]; cubic resampling may overshoot slightly.
+        ids: N unique names.
+        groups: N names of the subject (or scan) a volume comes from; a group never lies on two sides of a split.
+        labels: N labels of the dataset (such as a diagnosis), empty where unknown.
+        splits: N times `train`, `val` or `test`.
+        spacing: float64 (N, 3), mm per voxel of `volumes` along each axis; NaN where unknown.
+    """
+
+    dataset: str
+    volumes: NDArray[np.float32]
+    ids: tuple[str, ...]
+    groups: tuple[str, ...]
+    labels: tuple[str, ...]
+    splits: tuple[str, ...]
+    spacing: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        count = len(self.ids)
+        shape = self.volumes.shape
+        if self.volumes.dtype != np.float32 or len(shape) != 4 or len(set(shape[1:])) != 1:
+            msg = f"expected float32 volumes of shape (N, E, E, E), got {self.volumes.dtype} {shape}"
+            raise DataError(msg)
+        if shape[0] != count or self.spacing.shape != (count, 3):
+            msg = f"expected {count} volumes and spacings of shape ({count}, 3), got {shape[0]} and {self.spacing.shape}"
+            raise DataError(msg)
+        if any(len(getattr(self, field)) != count for field in TEXT_FIELDS):
+            msg = f"expected {count} entries in each of {', '.join(TEXT_FIELDS)}"
+            raise DataError(msg)
+        if len(set(self.ids)) != count:
+            twice = sorted({name for name in self.ids if self.ids.count(name) > 1})
+            msg = f"volume ids must be unique; twice: {', '.join(twice[:5])}"
+            raise DataError(msg)
+        if unknown := set(self.splits) - set(SPLITS):
+            msg = f"splits must be of {', '.join(SPLITS)}, got {', '.join(sorted(unknown))}"
+            raise DataError(msg)
+
+    @property
+    def edge(self) -> int:
+        """Voxels along one side."""
+        return self.volumes.shape[1]
+
+    def rows(self, split: str) -> NDArray[np.int64]:
+        """Indices of the volumes of one official split."""
+        return np.flatnonzero(np.array(self.splits) == split)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the content: voxels, names, groups, labels, splits and spacing."""
+        digest = hashlib.sha256(self.dataset.encode())
+        for field in TEXT_FIELDS:
+            digest.update("\x1f".join(getattr(self, field)).encode() + b"\0")
+        digest.update(np.ascontiguousarray(self.spacing, dtype="<f8").tobytes())
+        digest.update(np.ascontiguousarray(self.volumes, dtype="<f4").tobytes())
+        return digest.hexdigest()
+
+    def save(self, path: Path) -> None:
+        """Write as an npz without pickles; the same content gives the same bytes."""
+        text: dict[str, Any] = {field: np.array(getattr(self, field), dtype=np.str_) for field in TEXT_FIELDS}
+        with written_whole(path) as temporary, temporary.open("wb") as stream:
+            np.savez(
+                stream, dataset=np.array(self.dataset), volumes=self.volumes, spacing=self.spacing,
+                digest=np.array(self.digest), **text,
+            )  # fmt: skip
+
+    @classmethod
+    def load(cls, path: Path) -> VolumeSet:
+        """Read what `save` wrote and check its digest.
+
+        Raises:
+            DataError: the file is missing, damaged, or does not hold what its digest says.
+        """
+        arrays = read_npz(path, ("dataset", "volumes", "spacing", "digest", *TEXT_FIELDS))
+        text = {field: tuple(str(value) for value in arrays[field]) for field in TEXT_FIELDS}
+        found = cls(dataset=str(arrays["dataset"]), volumes=arrays["volumes"], spacing=arrays["spacing"], **text)
+        if found.digest != str(arrays["digest"]):
+            msg = f"{path} holds digest {found.digest}, it says {arrays['digest']}; delete it and curate again"
+            raise DataError(msg)
+        return found
+
+
+def read_npz(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
+    """Read the named arrays of an npz, never unpickling.
+
+    Raises:
+        DataError: the file is missing, truncated, holds pickles or lacks an array.
+    """
+    try:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
+            if missing := [name for name in names if name not in archive.files]:
+                msg = f"{path} lacks the arrays {', '.join(missing)} (it holds {', '.join(archive.files)})"
+                raise DataError(msg)
+            return {name: archive[name] for name in names}
+    except OSError as error:
+        msg = f"cannot read {path}: {error.strerror or error}"
+        raise DataError(msg) from error
+    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, AttributeError) as error:
+        msg = f"{path} is truncated or not an npz of plain arrays ({error}); delete it and fetch it again"
+        raise DataError(msg) from error

@@ -1,0 +1,60 @@
+localrules:
+    collect,
+    board,
+
+
+rule collect:
+    input:
+        records=all_records,
+    output:
+        run=f"results/runs/{RUN.run}.json",
+    log:
+        "logs/collect.log",
+    benchmark:
+        "results/benchmarks/collect.tsv"
+    conda:
+        "../envs/atombench.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        name=RUN.run,
+        settings=RUN.model_dump_json(),
+        code=code_digest("atombench.commands.collect"),
+    shell:
+        "atombench collect {input.records} --name {params.name} --config {params.settings:q}"
+        " --out {output.run} --log {log}"
+
+
+rule board:
+    input:
+        runs=all_runs,
+    output:
+        page=report(
+            "results/board/index.html",
+            caption="../docs/report-board.rst",
+            category="Leaderboard",
+        ),
+        table=report(
+            "results/board/results.csv",
+            caption="../docs/report-table.rst",
+            category="Leaderboard",
+        ),
+        style="results/board/assets/board.css",
+        plotly="results/board/assets/plotly.min.js",
+    log:
+        "logs/board.log",
+    benchmark:
+        "results/benchmarks/board.tsv"
+    conda:
+        "../envs/atombench.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        folder=subpath(output.page, parent=True),
+        code=code_digest("atombench.commands.board"),
+    shell:
+        "atombench board {input.runs} --out {params.folder} --log {log}"

@@ -1,0 +1,84 @@
+# Everything that is not a rule: the checked configuration, names of files, and what each rule depends on.
+import json
+import shutil
+from pathlib import Path
+
+from atombench.config import check_run
+from atombench.errors import AtomBenchError
+from atombench.methods.registry import METHODS, default_options, resolved_options
+from atombench.provenance import code_digest
+from atombench.volumes.registry import read_registry
+from atombench.volumes.sources import READERS
+
+from snakemake.exceptions import WorkflowError
+
+try:
+    RUN = check_run(dict(config), "configuration")
+    REGISTRY, DEFAULTS = read_registry(), default_options()
+except AtomBenchError as error:
+    raise WorkflowError(str(error)) from None
+
+BOARD = "results/atom/{dataset}/{gathering}-{split}-x{scale}"
+UNIT = f"{BOARD}/{{method}}/seed{{seed}}"
+
+
+wildcard_constraints:
+    dataset="|".join(RUN.datasets),
+    gathering="|".join(RUN.gatherings),
+    split="|".join(RUN.splits),
+    scale="|".join(str(scale) for scale in RUN.scales),
+    method="|".join(RUN.methods),
+    seed="[0-9]+",
+
+
+def all_records(wildcards):
+    """Records of every unit of the matrix."""
+    return [f"{UNIT}/record.json".format(**unit.model_dump()) for unit in RUN.units()]
+
+
+def all_runs(wildcards):
+    """Run lists that the board shows: this run's, and those of earlier runs."""
+    earlier = (str(path) for path in Path("results/runs").glob("*.json"))
+    return sorted({f"results/runs/{RUN.run}.json", *earlier})
+
+
+def row_of(wildcards):
+    """The dataset's registry row, so that editing it repeats what was made from it."""
+    return REGISTRY[wildcards.dataset].model_dump_json()
+
+
+def reader_code(command):
+    """Digest of a sub-command's code together with the reader of the dataset's kind."""
+
+    def digest(wildcards):
+        kind = REGISTRY[wildcards.dataset].kind
+        return code_digest(f"atombench.commands.{command}", READERS[kind])
+
+    return digest
+
+
+def method_code(command):
+    """Digest of a sub-command's code together with the method's file."""
+
+    def digest(wildcards):
+        return code_digest(
+            f"atombench.commands.{command}", METHODS[wildcards.method].module
+        )
+
+    return digest
+
+
+def method_options(wildcards):
+    """The method's options as JSON: defaults with this run's overrides."""
+    overrides = RUN.methods[wildcards.method] or {}
+    return json.dumps(
+        resolved_options(wildcards.method, overrides, DEFAULTS), sort_keys=True
+    )
+
+
+def gpus_of(wildcards):
+    """Networks ask for a GPU where this machine has one; a profile says how many, and a cluster's profile asks by itself."""
+    return int(
+        METHODS[wildcards.method].role == "network"
+        and shutil.which("nvidia-smi") is not None
+    )

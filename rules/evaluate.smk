@@ -1,0 +1,26 @@
+rule evaluate:
+    input:
+        volumes="results/data/{dataset}/x{scale}/volumes.npz",
+        manifest=f"{BOARD}/manifest.parquet",
+        weights=f"{UNIT}/weights.safetensors",
+        predictions=f"{UNIT}/predictions.parquet",
+        training=f"{UNIT}/training.json",
+        predicting=f"{UNIT}/predicting.json",
+    output:
+        record=f"{UNIT}/record.json",
+    log:
+        "logs/evaluate/{dataset}-{gathering}-{split}-x{scale}-{method}-{seed}.log",
+    benchmark:
+        "results/benchmarks/evaluate/{dataset}-{gathering}-{split}-x{scale}-{method}-{seed}.tsv"
+    conda:
+        "../envs/atombench.yaml"
+    threads: 1
+    resources:
+        mem_mb=6000,
+        runtime=30,
+    params:
+        code=code_digest("atombench.commands.evaluate"),
+    shell:
+        "atombench evaluate {wildcards.method} --volumes {input.volumes} --manifest {input.manifest}"
+        " --weights {input.weights} --predictions {input.predictions} --training {input.training}"
+        " --predicting {input.predicting} --seed {wildcards.seed} --out {output.record} --log {log}"

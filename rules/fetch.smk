@@ -1,0 +1,18 @@
+rule fetch:
+    output:
+        receipt="results/data/{dataset}/source.json",
+    log:
+        "logs/fetch/{dataset}.log",
+    benchmark:
+        "results/benchmarks/fetch/{dataset}.tsv"
+    conda:
+        "../envs/atombench.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    params:
+        row=row_of,
+        code=reader_code("fetch"),
+    shell:
+        "atombench fetch {wildcards.dataset} --out {output.receipt} --log {log}"

@@ -1,0 +1,21 @@
+rule split:
+    input:
+        volumes="results/data/{dataset}/x{scale}/volumes.npz",
+    output:
+        manifest=f"{BOARD}/manifest.parquet",
+        summary=f"{BOARD}/manifest.json",
+    log:
+        "logs/split/{dataset}-{gathering}-{split}-x{scale}.log",
+    benchmark:
+        "results/benchmarks/split/{dataset}-{gathering}-{split}-x{scale}.tsv"
+    conda:
+        "../envs/atombench.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        code=code_digest("atombench.commands.split"),
+    shell:
+        "atombench split --volumes {input.volumes} --gathering {wildcards.gathering} --split {wildcards.split}"
+        " --scale {wildcards.scale} --out {output.manifest} --summary {output.summary} --log {log}"

@@ -1,0 +1,26 @@
+rule train:
+    input:
+        volumes="results/data/{dataset}/x{scale}/volumes.npz",
+        manifest=f"{BOARD}/manifest.parquet",
+    output:
+        weights=f"{UNIT}/weights.safetensors",
+        curve=f"{UNIT}/curve.jsonl",
+        cost=f"{UNIT}/training.json",
+    log:
+        "logs/train/{dataset}-{gathering}-{split}-x{scale}-{method}-{seed}.log",
+    benchmark:
+        "results/benchmarks/train/{dataset}-{gathering}-{split}-x{scale}-{method}-{seed}.tsv"
+    conda:
+        "../envs/atombench.yaml"
+    threads: 1
+    resources:
+        mem_mb=6000,
+        runtime=720,
+        gpu=gpus_of,
+    params:
+        options=method_options,
+        code=method_code("train"),
+    shell:
+        "atombench train {wildcards.method} --volumes {input.volumes} --manifest {input.manifest}"
+        " --options {params.options:q} --seed {wildcards.seed} --threads {threads}"
+        " --out {output.weights} --curve {output.curve} --cost {output.cost} --log {log}"
