@@ -7,10 +7,18 @@ from atombench.config import check_run
 from atombench.errors import AtomBenchError
 from atombench.methods.registry import METHODS, default_options, resolved_options
 from atombench.provenance import code_digest
+from atombench.stale_lock import release_stale_lock
 from atombench.volumes.registry import read_registry
 from atombench.volumes.sources import READERS
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
+from snakemake_interface_executor_plugins.settings import ExecMode
+
+if workflow.exec_mode == ExecMode.DEFAULT and release_stale_lock(Path(".snakemake")):
+    logger.info(
+        "An earlier run was killed and left its lock behind; no run is alive here, so the lock was released."
+    )
 
 try:
     RUN = check_run(dict(config), "configuration")

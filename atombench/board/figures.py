@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 ROLE_COLOURS = {"control": "#8a8f98", "search": "#b8860b", "network": "#1f77b4"}
 ROLE_SYMBOLS = {"control": "diamond", "search": "square", "network": "circle"}
+LOWEST_DRAWN = 1e-3  # the axis is logarithmic; smaller values are drawn at its left end
+CLEAR = "rgba(0,0,0,0)"
 
 
 def score_figure(rows: pd.DataFrame, roles: dict[str, str], chance: float | None, title: str) -> str:
@@ -22,22 +25,51 @@ def score_figure(rows: pd.DataFrame, roles: dict[str, str], chance: float | None
     figure = go.Figure()
     for role, colour in ROLE_COLOURS.items():
         some = rows[[roles[method] == role for method in rows["method"]]]
+        value, low, high = (np.maximum(some[name], LOWEST_DRAWN) for name in ("value", "ci_low", "ci_high"))
         figure.add_scatter(
-            x=list(some["value"]), y=list(some["method"]), mode="markers", name=role,
+            x=list(value),
+            y=list(some["method"]),
+            mode="markers",
+            name=role,
             marker={"size": 10, "color": colour, "symbol": ROLE_SYMBOLS[role]},
             error_x={
-                "type": "data", "symmetric": False, "color": colour, "thickness": 1.5,
-                "array": list(some["ci_high"] - some["value"]), "arrayminus": list(some["value"] - some["ci_low"]),
+                "type": "data",
+                "symmetric": False,
+                "color": colour,
+                "thickness": 1.5,
+                "array": list(high - value),
+                "arrayminus": list(value - low),
             },
-            hovertemplate="%{y}: %{x:.4f}<extra></extra>",
-        )  # fmt: skip
+            customdata=some[["value", "ci_low", "ci_high"]].to_numpy().tolist(),
+            hovertemplate="%{y}: %{customdata[0]:.4f} (%{customdata[1]:.4f} to %{customdata[2]:.4f})<extra></extra>",
+        )
     if chance is not None:
-        figure.add_vline(x=chance, line={"dash": "dot", "color": "#c0392b"}, annotation_text=f"chance {chance:.4f}")
+        figure.add_vline(x=chance, line={"dash": "dot", "color": "#c0392b"})
+        figure.add_annotation(
+            x=np.log10(chance), y=1, yref="paper", yanchor="bottom", text=f"chance {chance:.4f}", showarrow=False
+        )
     figure.update_layout(
-        height=120 + 34 * len(rows), margin={"l": 10, "r": 20, "t": 20, "b": 40}, legend={"orientation": "h", "y": 1.15},
-        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", font={"color": "#7a7f87", "family": "system-ui"},
-        xaxis={"title": title, "range": [0, 1.02], "gridcolor": "rgba(128,128,128,0.25)", "zeroline": False},
+        height=120 + 34 * len(rows),
+        margin={"l": 10, "r": 20, "t": 30, "b": 45},
+        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1.0, "yanchor": "bottom"},
+        paper_bgcolor=CLEAR,
+        plot_bgcolor=CLEAR,
+        font={"color": "#7a7f87", "family": "system-ui, sans-serif"},
+        xaxis=_score_axis(title),
         yaxis={"categoryorder": "array", "categoryarray": list(rows["method"])[::-1], "automargin": True},
         template=None,
-    )  # fmt: skip
+    )
     return str(figure.to_json())
+
+
+def _score_axis(title: str) -> dict[str, object]:
+    ticks = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1]
+    return {
+        "title": title,
+        "type": "log",
+        "range": [np.log10(0.9 * LOWEST_DRAWN), np.log10(1.1)],
+        "tickvals": ticks,
+        "ticktext": [f"{100 * tick:g} %" for tick in ticks],
+        "gridcolor": "rgba(128,128,128,0.25)",
+        "zeroline": False,
+    }

@@ -1,5 +1,6 @@
 """`atombench train`: volumes, training and validation sections -> weights and training curve."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +20,7 @@ from atombench.commands.arguments import (
     parsed_options,
 )
 from atombench.cost import Meter
-from atombench.files import write_json
+from atombench.files import write_json, written_whole
 from atombench.methods.contract import Resources, make_task
 from atombench.methods.registry import build, device_for
 from atombench.methods.weights import save_weights
@@ -32,7 +33,7 @@ def run(
     volumes: Volumes,
     manifest: ManifestFile,
     out: Out,
-    curve: Annotated[Path, typer.Option(help="Where to write the training curve (JSON lines), as it grows.")],
+    curve: Annotated[Path, typer.Option(help="Where to write the training curve (JSON lines).")],
     cost: Annotated[Path, typer.Option(help="Where to write options, time, memory and versions (JSON).")],
     options: OptionsText = "{}",
     seed: Seed = 1,
@@ -43,11 +44,11 @@ def run(
     """Fit a method; test sections are not handed to it."""
     log_to(log)
     built = build(method, parsed_options(options))
-    resources = Resources(seed=seed, device=device_for(method, device), threads=threads, curve=curve)
+    resources = Resources(seed=seed, device=device_for(method, device), threads=threads)
     meter = Meter(resources.device, threads)
     task = make_task(VolumeSet.load(volumes), Manifest.load(manifest))
-    weights = built.fit(task, resources)
-    curve.touch()
+    with written_whole(curve) as growing:
+        weights = built.fit(task, replace(resources, curve=growing))
     save_weights(out, weights)
     write_json(cost, {"options": built.options.model_dump(), "cost": meter.read().model_dump()})
     logger.info("trained %s seed %d in %.1f s", method, seed, meter.read().seconds)

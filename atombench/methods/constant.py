@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from atombench.atom.geometry import BLOCKS
+from atombench.atom.geometry import BLOCKS, BOXES
 from atombench.atom.queries import Queries
 from atombench.methods import contract
 
@@ -70,10 +70,11 @@ class Constant:
     def fit(self, task: contract.Task, resources: contract.Resources) -> contract.Weights:
         """Rank coarse blocks, all 729 boxes, and the boxes within each block on the training labels."""
         boxes, counts = distinct(task.train.labels(task.grid).boxes)
-        fine: NDArray[np.bool_] = boxes.reshape(-1, BLOCKS, BLOCKS)
+        fine = boxes.reshape(-1, BLOCKS, BLOCKS)  # (U, 27, 27)
+        inner = [boxes[:, first : first + BLOCKS] for first in range(0, BOXES, BLOCKS)]  # 27 tables (U, 27)
         return {
             "coarse": scores_of(greedy_order(fine.any(axis=2), counts)),
-            "fine": np.concatenate([scores_of(greedy_order(fine[:, block, :], counts)) for block in range(BLOCKS)]),
+            "fine": np.concatenate([scores_of(greedy_order(part, counts)) for part in inner]),
             "boxes": scores_of(greedy_order(boxes, counts)),
         }
 
