@@ -25,6 +25,7 @@ LOWEST_POSITION = 2
 DEPTHS = 4
 HIGHEST_COMPONENT = 9
 REDRAWS = 8  # so many normals are drawn per section; all zero has probability 10^-24
+DISC_DRAWS = 32  # points drawn per normal; none lies in the disc with probability 10^-21
 UNIFORM_SECTIONS = {"train": 152, "val": 152, "test": 168}  # per volume, as many as the released sampler
 UNIFORM_SHARES = {"train": 0.8, "val": 0.1, "test": 0.1}  # of all positions; disjoint
 UNIFORM_ROUNDS = 64
@@ -72,11 +73,17 @@ def easy_normals(count: int, dataset: str, volume: str) -> NDArray[np.float64]:
 
 
 def uniform_normals(count: int, *key: object) -> NDArray[np.float64]:
-    """Unit normals, uniform on the half sphere k >= 0; (count, 3)."""
-    u = streams.uniform(2 * count, PROTOCOL, *key)
-    height, angle = u[:count], 2 * np.pi * u[count:]
-    radius = np.sqrt(1 - height**2)
-    return np.stack([radius * np.cos(angle), radius * np.sin(angle), height], axis=1)
+    """Unit normals, uniform on the half sphere k >= 0; (count, 3).
+
+    Marsaglia's method (Ann Math Stat 43, 1972): a point (u, v) of the unit disc, with s = u^2 + v^2, gives the normal
+    (2u sqrt(1 - s), 2v sqrt(1 - s), 1 - 2s). Unlike sines and cosines, these operations round alike on every machine.
+    """
+    drawn = 2 * streams.uniform(count * DISC_DRAWS * 2, PROTOCOL, *key).reshape(count, DISC_DRAWS, 2) - 1
+    first = ((drawn**2).sum(axis=2) < 1).argmax(axis=1)
+    u, v = drawn[np.arange(count), first].T
+    squared = u * u + v * v
+    width = 2 * np.sqrt(1 - squared)
+    return np.stack([u * width, v * width, np.abs(1 - 2 * squared)], axis=1)
 
 
 def uniform_positions(grid: BlockGrid) -> dict[str, NDArray[np.int16]]:

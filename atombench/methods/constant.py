@@ -70,10 +70,10 @@ class Constant:
     def fit(self, task: contract.Task, resources: contract.Resources) -> contract.Weights:
         """Rank coarse blocks, all 729 boxes, and the boxes within each block on the training labels."""
         boxes, counts = distinct(task.train.labels(task.grid).boxes)
-        fine = boxes.reshape(-1, BLOCKS, BLOCKS)  # (U, 27, 27)
         inner = [boxes[:, first : first + BLOCKS] for first in range(0, BOXES, BLOCKS)]  # 27 tables (U, 27)
+        blocks = np.stack([part.any(axis=1) for part in inner], axis=1)  # (U, 27)
         return {
-            "coarse": scores_of(greedy_order(fine.any(axis=2), counts)),
+            "coarse": scores_of(greedy_order(blocks, counts)),
             "fine": np.concatenate([scores_of(greedy_order(part, counts)) for part in inner]),
             "boxes": scores_of(greedy_order(boxes, counts)),
         }

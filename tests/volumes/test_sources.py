@@ -1,0 +1,160 @@
+import hashlib
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+
+from atombench.errors import ConfigError, DataError
+from atombench.volumes import medmnist, mni_subjects, nifti
+from atombench.volumes.curate import curate
+from atombench.volumes.fetch import DATA_DIRS, fetch
+from atombench.volumes.registry import MedMnistRow, NiftiFolderRow, SplitShares, find_row, read_registry
+from atombench.volumes.volume_set import VolumeSet
+from tests.conftest import ROOT, textured
+
+REGISTRY = ROOT / "config/datasets.yaml"
+
+
+def test_the_registry_holds_the_papers_sets_ixi_and_the_default() -> None:
+    rows = read_registry(REGISTRY)
+    assert {"organmnist3d", "nodulemnist3d", "fracturemnist3d", "vesselmnist3d", "ixi-t1", "mni-subjects"} <= set(rows)
+
+
+def test_an_unknown_dataset_is_answered_with_the_nearest() -> None:
+    with pytest.raises(ConfigError, match="unknown dataset 'vesselmnist'; did you mean 'vesselmnist3d'"):
+        find_row("vesselmnist", REGISTRY)
+
+
+def test_an_unknown_key_of_a_row_is_answered_with_the_nearest(tmp_path: Path) -> None:
+    text = REGISTRY.read_text().replace("flag: organmnist3d", "flagg: organmnist3d")
+    (tmp_path / "d.yaml").write_text(text)
+    with pytest.raises(ConfigError, match="flagg.*did you mean.*flag'"):
+        read_registry(tmp_path / "d.yaml")
+
+
+@pytest.mark.parametrize("flag", ["organmnist3d", "nodulemnist3d", "fracturemnist3d", "vesselmnist3d"])
+def test_addresses_and_sums_are_those_of_the_medmnist_package(flag: str) -> None:
+    info = medmnist.package_info()[flag]
+    row = find_row(flag, REGISTRY)
+    (file,) = medmnist.sources(row)
+    assert (file.name, file.url, file.checksum) == (f"{flag}.npz", info["url"], info["MD5"])
+    (large,) = medmnist.sources(row.model_copy(update={"size": 64}))
+    assert (large.name, large.url, large.checksum) == (f"{flag}_64.npz", info["url_64"], info["MD5_64"])
+    assert info["url"] not in REGISTRY.read_text()
+
+
+def _npz(path: Path, **changed: np.ndarray) -> Path:
+    counts = medmnist.package_info()["vesselmnist3d"]["n_samples"]
+    arrays = {}
+    for split, count in counts.items():
+        arrays[f"{split}_images"] = np.random.default_rng(0).integers(0, 256, (count, 28, 28, 28), np.uint8)
+        arrays[f"{split}_labels"] = np.zeros((count, 1), np.uint8)
+    np.savez(path, **{**arrays, **changed})
+    return path
+
+
+def test_a_medmnist_file_gives_official_splits_in_order_scaled_to_one(tmp_path: Path) -> None:
+    row = find_row("vesselmnist3d", REGISTRY)
+    volumes = list(medmnist.read(row, {"v": _npz(tmp_path / "v.npz")}))
+    assert [sum(v.split == split for v in volumes) for split in ("train", "val", "test")] == [1335, 191, 382]
+    assert volumes[1335].id == "val-0000"
+    assert volumes[0].label == "vessel"
+    assert volumes[0].array.max() == 1.0
+
+
+def test_a_medmnist_file_of_a_wrong_shape_is_refused(tmp_path: Path) -> None:
+    row = find_row("vesselmnist3d", REGISTRY)
+    path = _npz(tmp_path / "v.npz", val_images=np.zeros((191, 28, 28), np.uint8))
+    with pytest.raises(DataError, match=r"expected val_images of shape \(191, 28, 28, 28\), got \(191, 28, 28\)"):
+        list(medmnist.read(row, {"v": path}))
+
+
+def test_an_unknown_medmnist_set_is_answered_with_the_nearest() -> None:
+    row = MedMnistRow(kind="medmnist", flag="vesselmnist", title="", modality="", licence="", cite="")
+    with pytest.raises(ConfigError, match="did you mean 'vesselmnist3d'"):
+        medmnist.sources(row)
+
+
+def _collection(folder: Path, orientation: str = "RAS", subjects: int = 10) -> NiftiFolderRow:
+    """Write a folder of NIfTI files in the given orientation, with table and checksums."""
+    (folder / "t1").mkdir(parents=True)
+    turn = nibabel.orientations.ornt_transform(
+        nibabel.orientations.axcodes2ornt("RAS"), nibabel.orientations.axcodes2ornt(orientation)
+    )
+    for number, volume in enumerate(textured(subjects, 24)):
+        image = nibabel.Nifti1Image(volume[:, :22, :20], np.diag([2.0, 3.0, 4.0, 1.0])).as_reoriented(turn)
+        nibabel.save(image, folder / "t1" / f"s{number:02d}_T1.nii.gz")
+    lines = ["subject,sex", *(f"s{number:02d},F" for number in range(subjects))]
+    (folder / "people.csv").write_text("\n".join(lines) + "\n")
+    return _listed(folder)
+
+
+def _listed(folder: Path) -> NiftiFolderRow:
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "SUMS"]
+    sums = [f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.relative_to(folder)}" for p in files]
+    (folder / "SUMS").write_text("\n".join(sums) + "\n")
+    return NiftiFolderRow(
+        kind="nifti-folder", folder=folder.name, images="t1/{subject}_T1.nii.gz", table="people.csv", checksums="SUMS",
+        checksums_sha256=hashlib.sha256((folder / "SUMS").read_bytes()).hexdigest(), label_column="sex",
+        same_subject={"s09": "s00"}, shares=SplitShares(val=0.2, test=0.2), title="", modality="", licence="", cite="",
+    )  # fmt: skip
+
+
+def _curated(row: NiftiFolderRow, top: Path, monkeypatch: pytest.MonkeyPatch) -> VolumeSet:
+    monkeypatch.setenv(DATA_DIRS, str(top))
+    return curate("toy", nifti.read(row, fetch(nifti.sources(row), top / "cache")), 20)
+
+
+@pytest.mark.parametrize("orientation", ["LPS", "PSR", "IAL"])
+def test_a_folder_in_any_orientation_gives_the_same_volumes(
+    orientation: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = _curated(_collection(tmp_path / "a" / "brains"), tmp_path / "a", monkeypatch)
+    turned = _curated(_collection(tmp_path / "b" / "brains", orientation), tmp_path / "b", monkeypatch)
+    assert turned.digest == plain.digest
+    assert plain.labels == ("F",) * 10
+    np.testing.assert_allclose(plain.spacing[0], [2 * 23 / 19, 3 * 21 / 19, 4 * 19 / 19])
+
+
+def test_one_person_never_lies_on_two_sides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    volumes = _curated(_collection(tmp_path / "brains"), tmp_path, monkeypatch)
+    assert [volumes.splits.count(split) for split in ("train", "val", "test")] in ([6, 2, 2], [5, 3, 2], [5, 2, 3])
+    assert volumes.splits[0] == volumes.splits[9]
+    assert volumes.groups[0] == volumes.groups[9] == "s00"
+
+
+def test_table_and_folder_must_name_the_same_subjects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _collection(tmp_path / "brains")
+    (tmp_path / "brains" / "t1" / "s01_T1.nii.gz").unlink()
+    (tmp_path / "brains" / "people.csv").write_text("subject,sex\n" + "".join(f"s{n:02d},F\n" for n in range(9)))
+    with pytest.raises(DataError) as error:
+        _curated(_listed(tmp_path / "brains"), tmp_path, monkeypatch)
+    assert "t1/s01_T1.nii.gz is in the table but not in the folder" in str(error.value)
+    assert "t1/s09_T1.nii.gz is in the folder but not in the table" in str(error.value)
+
+
+def test_an_empty_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _collection(tmp_path / "brains")
+    for path in (tmp_path / "brains" / "t1").iterdir():
+        path.unlink()
+    with pytest.raises(DataError, match="must list people.csv and images"):
+        _curated(_listed(tmp_path / "brains"), tmp_path, monkeypatch)
+
+
+def test_an_image_cut_short_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _collection(tmp_path / "brains")
+    path = tmp_path / "brains" / "t1" / "s03_T1.nii.gz"
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(DataError, match="s03_T1.nii.gz cannot be read as NIfTI"):
+        _curated(_listed(tmp_path / "brains"), tmp_path, monkeypatch)
+
+
+def test_the_embedded_subjects_differ_and_keep_their_stream(mni: VolumeSet) -> None:
+    assert [mni.splits.count(split) for split in ("train", "val", "test")] == [120, 16, 24]
+    flat = mni.volumes.reshape(160, -1)
+    alike = np.corrcoef(flat) - np.eye(160)
+    assert 0.3 < alike.max() < 0.99
+    assert mni_subjects.draw("subject-007").gamma == mni_subjects.draw("subject-007").gamma
+    assert mni_subjects.draw("subject-007").gamma != mni_subjects.draw("subject-008").gamma
+    np.testing.assert_allclose(mni.spacing, 3.0 * 63 / 19)
