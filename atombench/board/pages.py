@@ -69,7 +69,7 @@ def build_board(results: list[Result], datasets: dict[str, DatasetRow], out: Pat
         datasets: the registry, for titles and licences.
         out: the folder.
     """
-    records = [result.record for result in results]
+    records = sorted((result.record for result in results), key=lambda record: record.unit.key)
     table = long_table(records)
     with written_whole(out / "results.csv") as temporary:
         table.to_csv(temporary, index=False, lineterminator="\n")

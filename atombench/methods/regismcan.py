@@ -175,7 +175,7 @@ def opened_blocks(coarse: Tensor, correct: Tensor, generator: torch.Generator) -
 
     Where no block is correct, all are sampled from the scores.
     """
-    own = torch.softmax(coarse, dim=1).cpu()
+    own = torch.softmax(coarse, dim=1).nan_to_num(1.0).cpu()  # a loss that is NaN is for the loop to report
     truth = torch.where(correct.any(dim=1, keepdim=True).cpu(), correct.cpu().float(), own)
     told = (torch.arange(len(own)) % 2 == 0)[:, None]
     return torch.multinomial(torch.where(told, truth, own), 1, generator=generator)[:, 0].to(coarse.device)

@@ -7,6 +7,7 @@ What the released graph does, and what follows from it:
 
 - The section goes through a class token and three blocks of width 4 with four heads, so one number per head. Keys and values
   of the last block, five numbers per head, are mapped by one linear layer (shared by keys and values) to 28 pseudo-tokens.
+- Only keys and values of the last of these blocks are used; its own output (proj, norm2, mlp) never learns.
 - In every block the attention output is added to itself instead of to the block's input; the multi-layer perceptron has a
   true residual.
 - 27 volume tokens and a class token query the pseudo-tokens. Volume tokens meet neither each other nor the class token, and

@@ -91,9 +91,8 @@ def device_for(name: str, asked: str) -> str:
     """
     if entry_of(name).role != "network":
         return "cpu"
-    from atombench.methods.network import resolved_device
-
-    return resolved_device(asked)
+    networks = import_module("atombench.methods.network")  # by name: other methods' steps do not depend on it
+    return str(networks.resolved_device(asked))
 
 
 def default_options(path: Path = DEFAULTS) -> dict[str, dict[str, Any]]:

@@ -47,7 +47,7 @@ def test_a_grid_refuses_a_scale_below_one() -> None:
 @pytest.mark.parametrize("scale", [1, 2])
 def test_lattice_is_the_smallest_rotation_from_k_to_the_normal(scale: int) -> None:
     rng = np.random.default_rng(1)
-    normals = np.concatenate([rng.normal(size=(200, 3)), rng.integers(0, 10, (200, 3)) + [0, 0, 1]]).astype(float)
+    normals = np.concatenate([rng.normal(size=(200, 3)), rng.integers(0, 10, (200, 3)) + np.array([0, 0, 1])])
     offsets = lattice(normals, BlockGrid(scale))
     for offset, normal in zip(offsets, normals, strict=True):
         np.testing.assert_allclose(offset, naive_points(np.zeros(3), normal, scale), atol=1e-9)

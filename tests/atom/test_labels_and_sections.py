@@ -29,7 +29,7 @@ def naive_labels(points: np.ndarray, s: int) -> tuple[np.ndarray, np.ndarray]:
 def naive_cut(volume: np.ndarray, points: np.ndarray, s: int) -> np.ndarray:
     pixels = np.zeros(points.shape[1], volume.dtype)
     for place, (i, j, k) in enumerate(points.T):
-        if 0 <= min(i, j, k) and max(i, j, k) < 20 * s:
+        if min(i, j, k) >= 0 and max(i, j, k) < 20 * s:
             pixels[place] = volume[i, j, k]
     return pixels.reshape(4 * s, 4 * s)
 

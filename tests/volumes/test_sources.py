@@ -29,7 +29,7 @@ def test_an_unknown_dataset_is_answered_with_the_nearest() -> None:
 def test_an_unknown_key_of_a_row_is_answered_with_the_nearest(tmp_path: Path) -> None:
     text = REGISTRY.read_text().replace("flag: organmnist3d", "flagg: organmnist3d")
     (tmp_path / "d.yaml").write_text(text)
-    with pytest.raises(ConfigError, match="flagg.*did you mean.*flag'"):
+    with pytest.raises(ConfigError, match=r"flagg.*did you mean.*flag'"):
         read_registry(tmp_path / "d.yaml")
 
 
@@ -138,7 +138,7 @@ def test_an_empty_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     _collection(tmp_path / "brains")
     for path in (tmp_path / "brains" / "t1").iterdir():
         path.unlink()
-    with pytest.raises(DataError, match="must list people.csv and images"):
+    with pytest.raises(DataError, match=r"must list people\.csv and images"):
         _curated(_listed(tmp_path / "brains"), tmp_path, monkeypatch)
 
 
@@ -146,7 +146,7 @@ def test_an_image_cut_short_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
     _collection(tmp_path / "brains")
     path = tmp_path / "brains" / "t1" / "s03_T1.nii.gz"
     path.write_bytes(path.read_bytes()[:2000])
-    with pytest.raises(DataError, match="s03_T1.nii.gz cannot be read as NIfTI"):
+    with pytest.raises(DataError, match=r"s03_T1\.nii\.gz cannot be read as NIfTI"):
         _curated(_listed(tmp_path / "brains"), tmp_path, monkeypatch)
 
 

@@ -1,0 +1,97 @@
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from atombench.board.pages import build_board
+from atombench.board.tables import COLUMNS, long_table
+from atombench.errors import DataError
+from atombench.evaluation.record import Record, Unit, save_record
+from atombench.runs import Result, load_results, save_run
+from tests.evaluation.records import example
+
+ASKED = (
+    "task dataset gathering split scale degradation severity method seed protocol metric value ci_low ci_high n_volumes "
+    "n_sections status"
+)
+
+
+def stored(folder: Path, *records: Record) -> list[Result]:
+    paths = []
+    for record in records:
+        path = folder / record.unit.key / "record.json"
+        save_record(path, record)
+        paths.append(path)
+    save_run(folder / "run.json", "test", {}, paths)
+    return load_results([folder / "run.json"])
+
+
+def several() -> list[Record]:
+    return [
+        example("constant"), example("regismcan", 1, 0.5, role="network"), example("regismcan", 2, 0.6, role="network"),
+        example("constant", gathering="easy"),
+    ]  # fmt: skip
+
+
+def test_the_long_table_has_the_columns_and_one_row_per_number() -> None:
+    table = long_table(several())
+    assert list(table.columns) == ASKED.split() == COLUMNS
+    mine = table[(table["method"] == "regismcan") & (table["metric"] == "fine_recall@1")]
+    assert list(mine["seed"]) == ["1", "2", "all"]
+    values = mine.set_index("seed")["value"]
+    assert values["all"] == pytest.approx((values["1"] + values["2"]) / 2)
+    assert (mine["ci_low"] < mine["value"]).all()
+    assert (mine["value"] < mine["ci_high"]).all()
+    assert set(table[table["method"] == "chance"]["status"]) == {"theory"}
+
+
+def test_a_failed_run_is_a_row_and_makes_its_method_incomplete() -> None:
+    failed = example("regismcan", 3, role="network", status="failed", reason="the loss became nan", metrics=[])
+    table = long_table([*several(), failed])
+    mine = table[(table["method"] == "regismcan")]
+    assert list(mine[mine["seed"] == "3"]["status"]) == ["failed"]
+    assert set(mine[mine["seed"] == "all"]["status"]) == {"incomplete"}
+
+
+def test_the_page_holds_every_method_and_is_the_same_when_built_again(tmp_path: Path) -> None:
+    results = stored(tmp_path, *several())
+    build_board(results, {}, tmp_path / "a")
+    build_board(results[::-1], {}, tmp_path / "b")
+    names = sorted(path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("*") if path.is_file())
+    assert Path("index.html") in names
+    assert all((tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes() for name in names)
+    page = (tmp_path / "a" / "index.html").read_text()
+    assert page.count("<section id=") == 3
+    for words in ("regismcan", "constant", "chance", "oracle low@5", "1, 2"):
+        assert words in page
+    assert "http://" not in page
+    assert "https://" not in page
+
+
+def test_what_a_record_says_is_escaped(tmp_path: Path) -> None:
+    evil = "</script><script>alert(1)</script><b>"
+    unit = Unit(dataset=evil, gathering="hard", split="none", scale=1, method=evil, seed=1)
+    record = example(unit=unit, options={evil: evil}, about={"parameters": evil})
+    path = tmp_path / "record.json"
+    save_record(path, record)
+    build_board([Result(record, path, "0")], {}, tmp_path / "out")
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert "<script>alert" not in page
+    assert "<b>&lt;" not in page
+    assert page.count("</script>") == 3  # data of the figure, plotly, and the call
+
+
+def test_the_table_reads_back(tmp_path: Path) -> None:
+    build_board(stored(tmp_path, *several()), {}, tmp_path / "out")
+    table = pd.read_csv(tmp_path / "out" / "results.csv", dtype={"seed": str})
+    assert len(table) == len(long_table(several()))
+    assert table["value"].notna().all()
+
+
+def test_run_lists_refuse_what_is_gone_and_what_is_twice(tmp_path: Path) -> None:
+    results = stored(tmp_path, example())
+    with pytest.raises(DataError, match="both record"):
+        save_run(tmp_path / "r.json", "twice", {}, [results[0].path, results[0].path])
+    results[0].path.unlink()
+    with pytest.raises(DataError, match="which is gone"):
+        load_results([tmp_path / "run.json"])

@@ -1,0 +1,131 @@
+import numpy as np
+import pytest
+
+from atombench.atom.manifest import Manifest
+from atombench.errors import DataError
+from atombench.evaluation.chance import chance_hit, chance_reciprocal_rank
+from atombench.evaluation.evaluate import evaluate
+from atombench.evaluation.protocols import calibration_gaps
+from atombench.methods.contract import Predictions
+from atombench.volumes.volume_set import VolumeSet
+
+
+def numbers(predictions: Predictions, manifest: Manifest, volumes: VolumeSet) -> dict[str, float]:
+    return {f"{m.protocol} {m.metric}": m.value for m in evaluate(predictions, manifest, volumes)}
+
+
+def naive(boxes: np.ndarray, labels: object) -> dict[str, float]:
+    """Both protocols with loops and sorts, as in the protocol's text."""
+    counts = dict.fromkeys(("high@1", "high@5", "oracle_low@1", "oracle_low@5", "r@1", "r@5", "r@10", "c@1", "c@5", "mrr"), 0.0)
+    labelled = 0
+    for scores, coarse, fine in zip(boxes.reshape(-1, 27, 27), labels.coarse, labels.fine, strict=True):
+        sums = scores.sum(axis=1, dtype=np.float64)
+        blocks = sorted(range(27), key=lambda block, s=sums: (-s[block], block))
+        for k in (1, 5):
+            correct = [block for block in blocks[:k] if coarse[block]]
+            if correct:
+                counts[f"high@{k}"] += 1
+                inner = scores[correct[0]]
+                best = sorted(range(27), key=lambda box, s=inner: (-s[box], box))[:k]
+                counts[f"oracle_low@{k}"] += any(fine[correct[0]][box] for box in best)
+        if not fine.any():
+            continue
+        labelled += 1
+        flat = scores.ravel()
+        order = sorted(range(729), key=lambda box, s=flat: (-s[box], box))
+        rank = next(rank for rank, box in enumerate(order, 1) if fine.ravel()[box])
+        for k in (1, 5, 10):
+            counts[f"r@{k}"] += rank <= k
+        for k in (1, 5):
+            counts[f"c@{k}"] += any(coarse[block] for block in blocks[:k])
+        counts["mrr"] += 1 / rank
+    names = {"r@": "strict fine_recall@", "c@": "strict coarse_recall@"}
+    found = {}
+    for name, count in counts.items():
+        if name == "mrr":
+            found["strict mean_reciprocal_rank"] = count / labelled
+        elif name[:2] in names:
+            found[names[name[:2]] + name[2:]] = count / labelled
+        else:
+            found[f"published {name}"] = count / len(boxes)
+    return found
+
+
+def test_both_protocols_equal_naive_loops(toy: VolumeSet, toy_manifest: Manifest) -> None:
+    rng = np.random.default_rng(0)
+    boxes = rng.integers(0, 50, (toy_manifest.counts["test"], 729)).astype(np.float32)  # with ties
+    expected = naive(boxes, toy_manifest.parts["test"].labels(toy_manifest.grid))
+    found = numbers(Predictions(boxes=boxes), toy_manifest, toy)
+    assert found == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_perfect_predictor_gets_all_there_is(toy: VolumeSet, toy_manifest: Manifest) -> None:
+    sections = toy_manifest.parts["test"]
+    labels = sections.labels(toy_manifest.grid)
+    found = numbers(Predictions(boxes=labels.boxes.astype(np.float32)), toy_manifest, toy)
+    ceiling = labels.coarse.any(axis=1).mean()
+    assert all(value == 1 for name, value in found.items() if name.startswith("strict"))
+    assert all(value == pytest.approx(ceiling) for name, value in found.items() if name.startswith("published"))
+    posed = numbers(Predictions(centres=sections.centres.astype(float), normals=sections.normals), toy_manifest, toy)
+    assert posed["strict fine_recall@1"] == 1
+    for name in ("centre_voxel", "centre_mm", "corner_voxel", "corner_mm"):
+        assert posed[f"strict {name}"] == 0
+    assert posed["strict angle_degree"] == pytest.approx(0, abs=1e-6)
+
+
+def test_equal_scores_rank_by_index(toy: VolumeSet, toy_manifest: Manifest) -> None:
+    count = toy_manifest.counts["test"]
+    flat = numbers(Predictions(boxes=np.ones((count, 729), np.float32)), toy_manifest, toy)
+    falling = np.broadcast_to(np.arange(729, 0, -1, dtype=np.float32), (count, 729))
+    blocks = np.broadcast_to(np.arange(27, 0, -1, dtype=np.float32), (count, 27))
+    assert flat == numbers(Predictions(boxes=falling, coarse=blocks), toy_manifest, toy)
+
+
+def test_uniform_scores_give_the_chance_level_by_theory(toy: VolumeSet, toy_manifest: Manifest) -> None:
+    rng, count = np.random.default_rng(5), toy_manifest.counts["test"]
+    drawn = []
+    for _ in range(20):
+        found = evaluate(Predictions(boxes=rng.random((count, 729)).astype(np.float32)), toy_manifest, toy)
+        drawn.append([metric.value for metric in found])
+    for metric, mean in zip(found, np.mean(drawn, axis=0), strict=True):
+        assert metric.chance is not None
+        spread = np.sqrt(metric.chance * (1 - metric.chance) / (20 * metric.n_sections))
+        assert abs(mean - metric.chance) < 3.5 * spread, metric.metric
+
+
+@pytest.mark.parametrize(("answers", "k"), [(27, 1), (27, 5), (729, 10)])
+def test_chance_of_a_hit_equals_the_hypergeometric_distribution(answers: int, k: int) -> None:
+    from scipy.stats import hypergeom
+
+    correct = np.arange(9)
+    np.testing.assert_allclose(chance_hit(correct, answers, k), 1 - hypergeom.pmf(0, answers, correct, k), atol=1e-12)
+
+
+def test_expected_reciprocal_rank_equals_enumeration() -> None:
+    from itertools import combinations
+
+    for m in (1, 2, 3):
+        ranks = [1 / (1 + min(places)) for places in combinations(range(9), m)]
+        np.testing.assert_allclose(chance_reciprocal_rank(np.array([m]), 9), np.mean(ranks))
+    assert chance_reciprocal_rank(np.array([0, 1]), 9)[0] == 0
+
+
+def test_calibration_error_is_zero_for_honest_and_large_for_boastful_scores() -> None:
+    rng = np.random.default_rng(0)
+    right = rng.random(20000) < 0.3
+    honest, boastful = np.zeros((20000, 729), np.float32), np.zeros((20000, 729), np.float32)
+    honest[:, 0], boastful[:, 0] = 0.3, 0.9
+    assert np.abs(calibration_gaps(honest, right).sum(axis=0)).sum() / 20000 == pytest.approx(0, abs=0.01)
+    assert np.abs(calibration_gaps(boastful, right).sum(axis=0)).sum() / 20000 == pytest.approx(0.6, abs=0.01)
+    with pytest.raises(DataError, match=r"expected probabilities in \[0, 1\]"):
+        calibration_gaps(2 * boastful, right)
+
+
+def test_labels_decide_nothing_but_the_published_oracle(toy: VolumeSet, toy_manifest: Manifest) -> None:
+    """A method that ranks blocks at random but boxes within them perfectly gains only where the label opens the block."""
+    labels = toy_manifest.parts["test"].labels(toy_manifest.grid)
+    rng = np.random.default_rng(0)
+    boxes = labels.fine * 0.01 + rng.random((len(labels.coarse), 27, 1))
+    found = numbers(Predictions(boxes=boxes.reshape(-1, 729).astype(np.float32)), toy_manifest, toy)
+    assert found["published oracle_low@5"] > 0.9 * found["published high@5"]
+    assert found["strict fine_recall@1"] < 0.2

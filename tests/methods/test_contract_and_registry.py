@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+
+from atombench.atom.manifest import Manifest
+from atombench.errors import ConfigError, DataError
+from atombench.methods.contract import Options, Predictions, make_task
+from atombench.methods.registry import METHODS, build, default_options, device_for, resolved_options
+from atombench.volumes.volume_set import VolumeSet
+from tests.conftest import ROOT
+
+DEFAULTS = default_options(ROOT / "config/methods.yaml")
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_stated_options_are_exactly_those_of_the_class_with_their_defaults(name: str) -> None:
+    method = build(name, DEFAULTS[name])
+    assert DEFAULTS[name] == type(method).Options().model_dump()
+
+
+def test_an_unknown_method_or_option_is_answered_with_the_nearest() -> None:
+    with pytest.raises(ConfigError, match="unknown method 'regismcam'; did you mean 'regismcan'"):
+        build("regismcam", {})
+    with pytest.raises(ConfigError, match="unknown option of regismcan 'step'; did you mean 'steps'"):
+        resolved_options("regismcan", {"step": 3}, DEFAULTS)
+    with pytest.raises(ConfigError, match="option steps of regismcan must be of type int, got 'many'"):
+        resolved_options("regismcan", {"steps": "many"}, DEFAULTS)
+    with pytest.raises(ConfigError, match="options of regismcan: steps: Input should be greater"):
+        build("regismcan", {"steps": 0})
+
+
+def test_overrides_replace_defaults_and_whole_numbers_may_stand_for_fractions() -> None:
+    assert resolved_options("regismcan", {"steps": 7, "learning_rate": 1}, DEFAULTS)["learning_rate"] == 1.0
+    assert resolved_options("regismcan", {"steps": 7}, DEFAULTS)["steps"] == 7
+
+
+def test_only_networks_ask_for_a_device() -> None:
+    assert device_for("constant", "cuda") == "cpu"
+    import torch
+
+    if not torch.cuda.is_available():
+        assert device_for("regismcan", "auto") == "cpu"
+        with pytest.raises(ConfigError, match="torch finds no CUDA device"):
+            device_for("regismcan", "cuda")
+
+
+def test_a_task_holds_no_test_volume_and_no_test_section(toy: VolumeSet, toy_manifest: Manifest) -> None:
+    task = make_task(toy, toy_manifest)
+    assert set(vars(task)) == {"grid", "gathering", "volumes", "train", "val"}
+    assert len(task.volumes) == 9
+    for row in toy.rows("test"):
+        assert not (task.volumes == toy.volumes[row]).all(axis=(1, 2, 3)).any()
+    part = toy_manifest.parts["val"]
+    np.testing.assert_array_equal(task.volumes[task.val.volume[0]], toy.volumes[part.volume[0]])
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"boxes": np.zeros((3, 728), np.float32)}, r"expected boxes of shape \(3, 729\), got \(3, 728\)"),
+        ({"boxes": np.full((3, 729), np.nan, np.float32)}, "NaN or infinite values in 3 rows, the first is 0"),
+        ({"centres": np.zeros((3, 3))}, "needs both centres and normals"),
+        ({"centres": np.zeros((3, 3)), "normals": np.zeros((3, 3))}, "length zero"),
+        ({}, "got neither"),
+    ],
+)
+def test_misshapen_predictions_are_refused(given: dict[str, np.ndarray], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        Predictions(**given).check(3)
+
+
+def test_options_refuse_unknown_keys() -> None:
+    with pytest.raises(ValueError, match="extra"):
+        Options(colour="red")

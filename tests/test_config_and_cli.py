@@ -1,0 +1,170 @@
+"""The command as a user meets it: one clear line for bad input, exit status not 0, nothing half-written."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from atombench.atom.manifest import Manifest
+from atombench.config import check_run
+from atombench.errors import ConfigError
+from atombench.volumes.volume_set import VolumeSet
+from tests.conftest import ROOT
+
+DEFAULT = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+
+
+@pytest.fixture(autouse=True)
+def in_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+def atombench(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "atombench", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, env={**os.environ, **environment})
+
+
+def refused(answer: subprocess.CompletedProcess[str]) -> str:
+    """The one line of an expected error."""
+    assert answer.returncode not in (0, -11), answer.stdout
+    lines = [line for line in answer.stderr.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1, answer.stderr
+    assert "Traceback" not in answer.stderr
+    return lines[0]
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "vessel.yaml"])
+def test_shipped_configurations_are_valid(name: str) -> None:
+    check_run(yaml.safe_load((ROOT / "config" / name).read_text()))
+
+
+def test_the_matrix_repeats_only_seeded_methods() -> None:
+    units = list(check_run(DEFAULT).units())
+    assert len({unit.key for unit in units}) == len(units) == 16
+    assert [unit.seed for unit in units if unit.method == "exhaustive" and unit.gathering == "hard"] == [1]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"datasets": ["mni-subject"]}, "unknown dataset 'mni-subject'; did you mean 'mni-subjects'"),
+        ({"methods": {"regismcan-release": None}}, "unknown method 'regismcan-release'; did you mean 'regismcan-released'"),
+        ({"methods": {"regismcan": {"stepz": 3}}}, "unknown option of regismcan 'stepz'; did you mean 'steps'"),
+        ({"gatherings": ["hrd"]}, "unknown gathering 'hrd'; did you mean 'hard'"),
+        ({"seedz": [1]}, "unknown key 'seedz'; did you mean 'seeds'"),
+        ({"seeds": ["one"]}, "seeds.0: Input should be a valid integer"),
+        ({"scales": [4]}, "scales.0: Input should be 1, 2 or 3"),
+        ({"datasets": []}, "datasets: List should have at least 1 item"),
+    ],
+)
+def test_a_wrong_configuration_is_answered_with_what_is_right(change: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as error:
+        check_run({**DEFAULT, **change})
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.skipif(shutil.which("snakemake") is None, reason="snakemake is not on PATH")
+def test_snakemake_refuses_a_wrong_configuration_before_anything_runs(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump({**DEFAULT, "datasets": ["mni-subjets"]}))
+    command = ["snakemake", "-n", "--configfile", str(tmp_path / "c.yaml")]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert answer.returncode != 0
+    assert "unknown dataset 'mni-subjets'; did you mean 'mni-subjects'" in answer.stdout + answer.stderr
+    assert "Job stats" not in answer.stdout + answer.stderr
+
+
+def test_help_lists_the_commands_and_an_unknown_one_gets_the_nearest() -> None:
+    assert "curate" in atombench("--help").stdout
+    assert "--out" in atombench("curate", "--help").stdout
+    assert "did you mean 'curate'" in refused(atombench("currate"))
+    assert atombench("--version").stdout.startswith("atombench 0.")
+
+
+def test_fetch_refuses_an_unknown_dataset(tmp_path: Path) -> None:
+    line = refused(atombench("fetch", "vesselmnist", "--out", tmp_path / "r.json"))
+    assert "did you mean 'vesselmnist3d'" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_fetch_without_network_says_where_it_looked(tmp_path: Path) -> None:
+    away = {"https_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9", "ATOMBENCH_DATA_DIRS": str(tmp_path)}
+    line = refused(atombench("fetch", "organmnist3d", "--out", tmp_path / "r.json", "--downloads", tmp_path / "d", **away))
+    assert f"looked in {tmp_path}" in line
+    assert "download failed" in line
+    assert not (tmp_path / "r.json").exists()
+
+
+def test_a_local_file_with_a_wrong_checksum_is_named_with_both_sums(tmp_path: Path) -> None:
+    (tmp_path / "vesselmnist3d.npz").write_bytes(b"not it")
+    away = {"https_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9", "ATOMBENCH_DATA_DIRS": str(tmp_path)}
+    line = refused(atombench("fetch", "vesselmnist3d", "--out", tmp_path / "r.json", "--downloads", tmp_path / "d", **away))
+    assert f"has md5 {hashlib.md5(b'not it').hexdigest()}" in line
+    assert "expected b41fd4f7e7e2feedddb201585ecafa1b" in line
+
+
+def test_curate_refuses_a_receipt_that_is_not_there(tmp_path: Path) -> None:
+    line = refused(atombench("curate", "mni-subjects", "--receipt", tmp_path / "no.json", "--out", tmp_path / "v.npz"))
+    assert "cannot read" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_split_refuses_a_truncated_npz(toy: VolumeSet, tmp_path: Path) -> None:
+    toy.save(tmp_path / "v.npz")
+    (tmp_path / "v.npz").write_bytes((tmp_path / "v.npz").read_bytes()[:5000])
+    line = refused(
+        atombench("split", "--volumes", tmp_path / "v.npz", "--out", tmp_path / "m.parquet", "--summary", tmp_path / "s.json")
+    )
+    assert "truncated or not an npz" in line
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["v.npz"]
+
+
+def test_an_unwritable_output_is_named(toy: VolumeSet, tmp_path: Path) -> None:
+    toy.save(tmp_path / "v.npz")
+    (tmp_path / "file").write_text("in the way of a folder")
+    line = refused(
+        atombench(
+            "split", "--volumes", tmp_path / "v.npz", "--out", tmp_path / "file" / "m.parquet", "--summary", tmp_path / "s"
+        )
+    )
+    assert f"cannot write {tmp_path / 'file' / 'm.parquet'}" in line
+
+
+def test_train_refuses_options_that_are_not_json_or_not_its_own(toy: VolumeSet, toy_manifest: Manifest, tmp_path: Path) -> None:
+    toy.save(tmp_path / "v.npz")
+    toy_manifest.save(tmp_path / "m.parquet")
+    outs = ["--out", tmp_path / "w", "--curve", tmp_path / "c", "--cost", tmp_path / "t"]
+    files = ["--volumes", tmp_path / "v.npz", "--manifest", tmp_path / "m.parquet", *outs]
+    assert "must be a JSON object" in refused(atombench("train", "constant", *files, "--options", "{"))
+    line = refused(atombench("train", "constant", *files, "--options", '{"step": 1}'))
+    assert "unknown key 'step'" in line
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m.parquet", "v.npz"]
+
+
+def test_evaluate_refuses_predictions_of_another_manifest(toy: VolumeSet, toy_manifest: Manifest, tmp_path: Path) -> None:
+    from atombench.methods.contract import Predictions
+    from atombench.methods.predictions import save_predictions
+
+    toy.save(tmp_path / "v.npz")
+    toy_manifest.save(tmp_path / "m.parquet")
+    boxes = np.zeros((toy_manifest.counts["test"], 729), np.float32)
+    save_predictions(tmp_path / "p.parquet", Predictions(boxes=boxes), "0" * 64)
+    files = {"volumes": "v.npz", "manifest": "m.parquet", "weights": "w", "predictions": "p.parquet"}
+    files |= {"training": "t", "predicting": "t", "out": "record.json"}
+    line = refused(atombench("evaluate", "constant", *(f"--{name}={tmp_path / file}" for name, file in files.items())))
+    assert f"answers manifest {'0' * 64}, expected {toy_manifest.digest}" in line
+    assert not (tmp_path / "record.json").exists()
+
+
+def test_every_command_starts_without_torch() -> None:
+    script = (
+        "import sys, atombench.cli as c; [__import__(f'atombench.commands.{n}') for n in c.COMMANDS];"
+        "print('torch' in sys.modules)"
+    )
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert answer.stdout.strip() == "False"
