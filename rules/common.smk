@@ -8,7 +8,7 @@ from atombench.errors import AtomBenchError
 from atombench.methods.registry import METHODS, default_options, resolved_options
 from atombench.provenance import code_digest
 from atombench.stale_lock import release_stale_lock
-from atombench.volumes.registry import read_registry
+from atombench.volumes.registry import Row, read_registry
 from atombench.volumes.sources import READERS
 
 from snakemake.exceptions import WorkflowError
@@ -51,8 +51,8 @@ def all_runs(wildcards):
 
 
 def row_of(wildcards):
-    """The dataset's registry row, so that editing it repeats what was made from it."""
-    return REGISTRY[wildcards.dataset].model_dump_json()
+    """What the dataset's row says of its files, so that editing it repeats what was made from them; not its description."""
+    return REGISTRY[wildcards.dataset].model_dump_json(exclude=set(Row.model_fields))
 
 
 def reader_code(command):

@@ -16,6 +16,7 @@ from atombench.config import check_run
 from atombench.errors import ConfigError
 from atombench.volumes.volume_set import VolumeSet
 from tests.conftest import ROOT
+from tests.volumes.test_sources import nifti_collection, with_checksums
 
 DEFAULT = yaml.safe_load((ROOT / "config/config.yaml").read_text())
 
@@ -112,6 +113,29 @@ def test_curate_refuses_a_receipt_that_is_not_there(tmp_path: Path) -> None:
     line = refused(atombench("curate", "mni-subjects", "--receipt", tmp_path / "no.json", "--out", tmp_path / "v.npz"))
     assert "cannot read" in line
     assert list(tmp_path.iterdir()) == []
+
+
+def test_fetch_and_curate_name_every_unusable_file_of_a_users_folder(tmp_path: Path) -> None:
+    """A registry of the user's own, with an image each that holds NaN, is constant, or has four dimensions."""
+    import nibabel
+
+    nifti_collection(tmp_path / "brains")
+    good = np.random.default_rng(0).random((10, 10, 10))
+    hole = good.copy()
+    hole[0, 0, 0] = np.nan
+    for name, array in (("s02", hole), ("s05", 0 * good), ("s07", np.stack([good, good], axis=-1))):
+        nibabel.save(nibabel.Nifti1Image(array, np.eye(4)), tmp_path / "brains" / "t1" / f"{name}_T1.nii.gz")
+    row = with_checksums(tmp_path / "brains").model_dump(mode="json")
+    (tmp_path / "d.yaml").write_text(yaml.safe_dump({"mine": row}))
+    registry = ["--registry", tmp_path / "d.yaml"]
+    fetched = atombench("fetch", "mine", "--out", tmp_path / "r.json", *registry, ATOMBENCH_DATA_DIRS=str(tmp_path))
+    assert fetched.returncode == 0, fetched.stderr
+    line = refused(atombench("curate", "mine", "--receipt", tmp_path / "r.json", "--out", tmp_path / "v.npz", *registry))
+    assert "3 unusable volumes" in line
+    assert "s02 holds 1 voxels that are NaN" in line
+    assert "s05 is constant" in line
+    assert "s07 has 4 dimensions (10, 10, 10, 2), expected 3" in line
+    assert not (tmp_path / "v.npz").exists()
 
 
 def test_split_refuses_a_truncated_npz(toy: VolumeSet, tmp_path: Path) -> None:

@@ -49,9 +49,9 @@ def score_figure(rows: pd.DataFrame, roles: dict[str, str], chance: float | None
             x=np.log10(chance), y=1, yref="paper", yanchor="bottom", text=f"chance {chance:.4f}", showarrow=False
         )
     figure.update_layout(
-        height=120 + 34 * len(rows),
-        margin={"l": 10, "r": 20, "t": 30, "b": 45},
-        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1.0, "yanchor": "bottom"},
+        height=150 + 34 * len(rows),
+        margin={"l": 10, "r": 20, "t": 30, "b": 75},
+        legend={"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"},
         paper_bgcolor=CLEAR,
         plot_bgcolor=CLEAR,
         font={"color": "#7a7f87", "family": "system-ui, sans-serif"},

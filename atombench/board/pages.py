@@ -113,9 +113,7 @@ def _board(
         "manifest": on_board[0].digests.manifest,
         "rows": [_method_row(method, here, on_board, roles) for method in [*ranked.index, CHANCE]],
         "failed": sorted(record.unit.key for record in on_board if record.status == "failed"),
-        "figure": score_figure(
-            ranked.reset_index(), roles, chance, "strict fine recall@1 with 95 % interval (logarithmic scale)"
-        ),
+        "figure": score_figure(ranked.reset_index(), roles, chance, "strict recall@1, 95 % interval (log scale)"),
     }
 
 

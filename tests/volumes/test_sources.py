@@ -76,7 +76,7 @@ def test_an_unknown_medmnist_set_is_answered_with_the_nearest() -> None:
         medmnist.sources(row)
 
 
-def _collection(folder: Path, orientation: str = "RAS", subjects: int = 10) -> NiftiFolderRow:
+def nifti_collection(folder: Path, orientation: str = "RAS", subjects: int = 10) -> NiftiFolderRow:
     """Write a folder of NIfTI files in the given orientation, with table and checksums."""
     (folder / "t1").mkdir(parents=True)
     turn = nibabel.orientations.ornt_transform(
@@ -87,10 +87,10 @@ def _collection(folder: Path, orientation: str = "RAS", subjects: int = 10) -> N
         nibabel.save(image, folder / "t1" / f"s{number:02d}_T1.nii.gz")
     lines = ["subject,sex", *(f"s{number:02d},F" for number in range(subjects))]
     (folder / "people.csv").write_text("\n".join(lines) + "\n")
-    return _listed(folder)
+    return with_checksums(folder)
 
 
-def _listed(folder: Path) -> NiftiFolderRow:
+def with_checksums(folder: Path) -> NiftiFolderRow:
     files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "SUMS"]
     sums = [f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.relative_to(folder)}" for p in files]
     (folder / "SUMS").write_text("\n".join(sums) + "\n")
@@ -110,44 +110,44 @@ def _curated(row: NiftiFolderRow, top: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_a_folder_in_any_orientation_gives_the_same_volumes(
     orientation: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = _curated(_collection(tmp_path / "a" / "brains"), tmp_path / "a", monkeypatch)
-    turned = _curated(_collection(tmp_path / "b" / "brains", orientation), tmp_path / "b", monkeypatch)
+    plain = _curated(nifti_collection(tmp_path / "a" / "brains"), tmp_path / "a", monkeypatch)
+    turned = _curated(nifti_collection(tmp_path / "b" / "brains", orientation), tmp_path / "b", monkeypatch)
     assert turned.digest == plain.digest
     assert plain.labels == ("F",) * 10
     np.testing.assert_allclose(plain.spacing[0], [2 * 23 / 19, 3 * 21 / 19, 4 * 19 / 19])
 
 
 def test_one_person_never_lies_on_two_sides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    volumes = _curated(_collection(tmp_path / "brains"), tmp_path, monkeypatch)
+    volumes = _curated(nifti_collection(tmp_path / "brains"), tmp_path, monkeypatch)
     assert [volumes.splits.count(split) for split in ("train", "val", "test")] in ([6, 2, 2], [5, 3, 2], [5, 2, 3])
     assert volumes.splits[0] == volumes.splits[9]
     assert volumes.groups[0] == volumes.groups[9] == "s00"
 
 
 def test_table_and_folder_must_name_the_same_subjects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _collection(tmp_path / "brains")
+    nifti_collection(tmp_path / "brains")
     (tmp_path / "brains" / "t1" / "s01_T1.nii.gz").unlink()
     (tmp_path / "brains" / "people.csv").write_text("subject,sex\n" + "".join(f"s{n:02d},F\n" for n in range(9)))
     with pytest.raises(DataError) as error:
-        _curated(_listed(tmp_path / "brains"), tmp_path, monkeypatch)
+        _curated(with_checksums(tmp_path / "brains"), tmp_path, monkeypatch)
     assert "t1/s01_T1.nii.gz is in the table but not in the folder" in str(error.value)
     assert "t1/s09_T1.nii.gz is in the folder but not in the table" in str(error.value)
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _collection(tmp_path / "brains")
+    nifti_collection(tmp_path / "brains")
     for path in (tmp_path / "brains" / "t1").iterdir():
         path.unlink()
     with pytest.raises(DataError, match=r"must list people\.csv and images"):
-        _curated(_listed(tmp_path / "brains"), tmp_path, monkeypatch)
+        _curated(with_checksums(tmp_path / "brains"), tmp_path, monkeypatch)
 
 
 def test_an_image_cut_short_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _collection(tmp_path / "brains")
+    nifti_collection(tmp_path / "brains")
     path = tmp_path / "brains" / "t1" / "s03_T1.nii.gz"
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(DataError, match=r"s03_T1\.nii\.gz cannot be read as NIfTI"):
-        _curated(_listed(tmp_path / "brains"), tmp_path, monkeypatch)
+        _curated(with_checksums(tmp_path / "brains"), tmp_path, monkeypatch)
 
 
 def test_the_embedded_subjects_differ_and_keep_their_stream(mni: VolumeSet) -> None:

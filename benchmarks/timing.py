@@ -1,0 +1,19 @@
+"""How benchmarks take time: the median of several repeats in one process."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+
+REPEATS = 5
+
+
+def median_seconds(work: Callable[[], object]) -> float:
+    """Median of the seconds that `work` takes."""
+    times = []
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)

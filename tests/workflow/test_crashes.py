@@ -1,0 +1,39 @@
+"""kill -9 in any step, then the same command again: it completes, and what is deterministic has the same bytes."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.running import copied, digests, jobs, killed_in, snakemake
+
+pytestmark = pytest.mark.long
+TINY = ("--configfile", "tests/workflow/tiny.yaml")
+EXACT = (
+    "results/data/*/x1/volumes.npz",
+    "results/atom/*/*/manifest.parquet",
+    "results/atom/*/*/*/seed1/predictions.parquet",
+    "results/atom/*/*/*/seed1/weights.safetensors",
+)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = copied(tmp_path_factory.mktemp("undisturbed"))
+    answer = snakemake(folder, *TINY)
+    assert answer.returncode == 0, answer.stdout
+    return digests(folder, *EXACT)
+
+
+@pytest.mark.parametrize("whole_run", [True, False], ids=["the whole run", "the step alone"])
+def test_a_run_killed_in_every_step_completes_with_the_same_bytes(
+    whole_run: bool, undisturbed: dict[str, str], tmp_path: Path
+) -> None:
+    folder = copied(tmp_path)
+    for step in ("fetch", "curate", "split", "train", "predict", "evaluate", "board"):
+        killed_in(folder, step, whole_run, *TINY)
+    answer = snakemake(folder, *TINY)
+    assert answer.returncode == 0, answer.stdout
+    assert digests(folder, *EXACT) == undisturbed
+    assert (folder / "results/board/index.html").stat().st_size > 10_000
+    assert not list((folder / "results").rglob("*.partial"))
+    assert jobs(snakemake(folder, "-n", *TINY).stdout) == {}

@@ -1,0 +1,129 @@
+"""The README's first command in a fresh clone with an empty home, then what may and may not run again."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.browser.test_board_page import check_page
+from tests.conftest import ROOT, needs
+from tests.workflow.running import digests, jobs
+
+pytestmark = pytest.mark.long
+KEPT = re.compile(r"PIP_|UV_|(https?|no)_proxy|(HTTPS?|NO)_PROXY|SSL_CERT_FILE|REQUESTS_CA_BUNDLE|PATH$")
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh clone of what is committed, after `make run`."""
+    needs((ROOT / ".git").exists(), "not a git checkout")
+    place = tmp_path_factory.mktemp("newcomer")
+    subprocess.run(["git", "clone", "-q", ROOT, place / "project"], check=True)
+    (place / "home").mkdir()
+    answer = call(place / "project", "make", "run", "CORES=2")
+    assert answer.returncode == 0, answer.stdout[-5000:]
+    return place / "project"
+
+
+def call(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """Call a command as a newcomer, with nothing at hand but the package index; output and errors are in `stdout`."""
+    config = os.environ.get("XDG_CONFIG_HOME", str(Path.home() / ".config"))
+    kept = {name: value for name, value in os.environ.items() if KEPT.match(name)}
+    env = {**kept, "HOME": str(folder.parent / "home"), "XDG_CONFIG_HOME": config, "LANG": "C.UTF-8"}
+    return subprocess.run(
+        command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+
+
+def snakemake(clone: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return call(clone, "env", f"PATH={clone / '.venv/bin'}:{os.environ['PATH']}", "snakemake", "--cores", "2", *arguments)
+
+
+def test_the_default_run_leaves_a_table_with_controls_networks_seeds_and_intervals(clone: Path) -> None:
+    table = pd.read_csv(clone / "results/board/results.csv", dtype={"seed": str})
+    primary = table[(table["protocol"] == "strict") & (table["metric"] == "fine_recall@1")]
+    for gathering in ("hard", "uniform"):
+        here = primary[primary["gathering"] == gathering].set_index(["method", "seed"])
+        for method in ("random", "regismcan-released", "regismcan"):
+            for seed in ("1", "2", "all"):
+                row = here.loc[(method, seed)]
+                assert row["ci_low"] <= row["value"] <= row["ci_high"]
+        assert here.loc[("constant", "1"), "n_volumes"] == 24
+        assert here.loc[("exhaustive", "1"), "value"] > 0.95
+    assert set(table["status"]) == {"complete", "theory"}
+
+
+def test_the_clone_stays_clean(clone: Path) -> None:
+    answer = call(clone, "git", "status", "--porcelain")
+    assert answer.stdout == ""
+
+
+def test_a_second_call_neither_installs_nor_runs_anything(clone: Path) -> None:
+    before = digests(clone, "results/board/index.html", "results/atom/*/*/*/*/record.json")
+    answer = call(clone, "make", "run", "CORES=2")
+    assert answer.returncode == 0
+    assert "pip install" not in answer.stdout
+    assert jobs(answer.stdout) == {}
+    assert digests(clone, "results/board/index.html", "results/atom/*/*/*/*/record.json") == before
+
+
+def test_the_page_opens_in_a_browser(clone: Path) -> None:
+    check_page(clone / "results/board/index.html", boards=2)
+
+
+def test_the_workflow_is_lint_free_and_reports(clone: Path) -> None:
+    lint = snakemake(clone, "--lint")
+    assert lint.returncode == 0
+    assert "Congratulations" in lint.stdout
+    report = snakemake(clone, "--report", str(clone.parent / "report.zip"))
+    assert report.returncode == 0, report.stdout
+    assert (clone.parent / "report.zip").stat().st_size > 10_000
+
+
+def test_a_deleted_store_is_rebuilt_and_nothing_else(clone: Path) -> None:
+    (clone / "results/mlflow/mlflow.db").unlink()
+    assert jobs(snakemake(clone, "-n").stdout) == {"all": 1, "track": 1}
+    assert snakemake(clone).returncode == 0
+    assert (clone / "results/mlflow/mlflow.db").stat().st_size > 100_000
+
+
+def test_an_option_of_one_method_touches_only_that_method(clone: Path) -> None:
+    text = (clone / "config/config.yaml").read_text()
+    changed = clone.parent / "changed.yaml"
+    changed.write_text(text.replace("regismcan: {steps: 300}", "regismcan: {steps: 301}"))
+    found = jobs(snakemake(clone, "-n", "--configfile", str(changed)).stdout)
+    last = {"collect": 1, "board": 1, "track": 1, "all": 1}
+    assert found == {"train": 4, "predict": 4, "evaluate": 4, **last}
+
+
+def test_a_change_in_a_methods_code_reruns_that_method(clone: Path) -> None:
+    path = clone / "atombench/methods/constant.py"
+    before = path.read_text()
+    path.write_text(before + "\n# changed\n")
+    try:
+        dry = jobs(snakemake(clone, "-n").stdout)
+        assert dry == {"train": 2, "predict": 2, "evaluate": 2, "collect": 1, "board": 1, "track": 1, "all": 1}
+        kept = digests(clone, "results/atom/*/*/constant/seed1/predictions.parquet")
+        answer = snakemake(clone)
+        assert answer.returncode == 0, answer.stdout
+        assert digests(clone, "results/atom/*/*/constant/seed1/predictions.parquet") == kept
+        assert jobs(snakemake(clone, "-n").stdout) == {}
+    finally:
+        path.write_text(before)
+
+
+def test_a_change_in_the_sampler_reruns_everything_after_curation(clone: Path) -> None:
+    path = clone / "atombench/atom/sampling.py"
+    before = path.read_text()
+    path.write_text(before + "\n# changed\n")
+    try:
+        found = jobs(snakemake(clone, "-n").stdout)
+    finally:
+        path.write_text(before)
+    assert found["split"] == 2
+    assert found["train"] == found["predict"] == found["evaluate"] == 16
+    assert "fetch" not in found
+    assert "curate" not in found
