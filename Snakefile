@@ -4,8 +4,8 @@ from snakemake.utils import min_version
 min_version("9.25")
 
 
-# A file given on the command line replaces the default as a whole instead of being merged into it.
-if "run" not in config:
+# A file given on the command line takes the default's place as a whole instead of being merged into it.
+if not workflow.overwrite_configfiles:
 
     configfile: "config/config.yaml"
 

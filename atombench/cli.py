@@ -48,13 +48,26 @@ def _dispatch(name: str, arguments: list[str]) -> None:
 
     import typer
 
+    from atombench.orphans import follow_main
+
+    follow_main()
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.command(name)(import_module(f"atombench.commands.{name}").run)
     try:
         app(arguments, prog_name=f"atombench {name}")
     except AtomBenchError as error:
-        sys.stderr.write(f"error: {error}\n")
+        _report(str(error))
         sys.exit(1)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         sys.exit(130)
+
+
+def _report(message: str) -> None:
+    """Put the one line of an error where the user looks: standard error, and the log file if there is one."""
+    import logging
+
+    sys.stderr.write(f"error: {message}\n")
+    for handler in logging.getLogger("atombench").handlers:
+        if isinstance(handler, logging.FileHandler):
+            handler.emit(logging.makeLogRecord({"msg": f"error: {message}", "levelno": logging.ERROR}))

@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 
+from atombench.atom.manifest import SPLIT_RULES
 from atombench.atom.sampling import GATHERINGS
 from atombench.errors import ConfigError, unknown_name
 from atombench.evaluation.record import Unit
-from atombench.methods.registry import METHODS, default_options, entry_of, resolved_options
+from atombench.methods.registry import build, default_options, entry_of, resolved_options
+from atombench.paths import DATASETS
 from atombench.schema import validated
-from atombench.volumes.registry import REGISTRY, read_registry
+from atombench.volumes.registry import read_registry
+
+T = TypeVar("T")
+
+
+def _each_once(values: list[T]) -> list[T]:
+    if twice := [value for value in values if values.count(value) > 1]:
+        msg = f"{twice[0]!r} stands in the list more than once"
+        raise ValueError(msg)
+    return values
+
+
+Once = AfterValidator(_each_once)
 
 
 class RunConfig(BaseModel):
@@ -22,46 +37,51 @@ class RunConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     run: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="name of the run, part of a file name")
-    datasets: list[str] = Field(min_length=1)
-    gatherings: list[Literal["hard", "easy", "uniform"]] = Field(min_length=1)
-    splits: list[Literal["none"]] = Field(default=["none"], min_length=1)
-    scales: list[Literal[1, 2, 3]] = Field(default=[1], min_length=1)
-    seeds: list[int] = Field(min_length=1)
+    datasets: Annotated[list[str], Once] = Field(min_length=1)
+    gatherings: Annotated[list[str], Once] = Field(min_length=1, description="hard, easy, uniform")
+    splits: Annotated[list[str], Once] = Field(default=["none"], min_length=1, description="split rules")
+    scales: Annotated[list[Literal[1, 2, 3]], Once] = Field(default=[1], min_length=1)
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Once] = Field(min_length=1)
     methods: dict[str, dict[str, Any] | None] = Field(min_length=1, description="options by method, over the defaults")
 
     def units(self) -> Iterator[Unit]:
         """Every run of the matrix; a method that is not seeded runs with the first seed only."""
-        for dataset in self.datasets:
-            for gathering in self.gatherings:
-                for split in self.splits:
-                    for scale in self.scales:
-                        for method in self.methods:
-                            for seed in self.seeds if METHODS[method].seeded else self.seeds[:1]:
-                                yield Unit(
-                                    dataset=dataset, gathering=gathering, split=split, scale=scale,
-                                    method=method, seed=seed,
-                                )  # fmt: skip
+        boards = product(self.datasets, self.gatherings, self.splits, self.scales)
+        for (dataset, gathering, split, scale), method in product(boards, self.methods):
+            for seed in self.seeds if entry_of(method).seeded else self.seeds[:1]:
+                yield Unit(dataset=dataset, gathering=gathering, split=split, scale=scale, method=method, seed=seed)
 
 
 _RUN: TypeAdapter[RunConfig] = TypeAdapter(RunConfig)
 
 
-def check_run(content: Any, source: str = "config", registry: Path = REGISTRY) -> RunConfig:
-    """Check a run's configuration, with the names of datasets, methods and options in it.
+def check_run(content: Any, source: str = "config", registry: Path = DATASETS, build_methods: bool = True) -> RunConfig:
+    """Check a run's configuration: its keys, the names in it, and every method's options.
+
+    Args:
+        content: what the file holds.
+        source: what to call it in messages.
+        registry: the registry of datasets.
+        build_methods: also build every method, which checks the values of its options and imports it.
 
     Raises:
-        ConfigError: all that pydantic finds, or the first unknown name with the nearest valid one.
+        ConfigError: what is wrong, in one line; for an unknown name with the nearest valid one.
     """
-    if isinstance(content, dict):
-        for value in content.get("gatherings") or []:
-            if value not in GATHERINGS:
-                raise ConfigError(f"{source}: {unknown_name('gathering', value, GATHERINGS)}")  # noqa: EM102
     run = validated(_RUN, content, source)
     rows, defaults = read_registry(registry), default_options()
-    for dataset in run.datasets:
-        if dataset not in rows:
-            raise ConfigError(f"{source}: {unknown_name('dataset', dataset, rows)}")  # noqa: EM102
+    named = (
+        ("dataset", run.datasets, rows),
+        ("gathering", run.gatherings, GATHERINGS),
+        ("split rule", run.splits, SPLIT_RULES),
+    )
+    for what, names, valid in named:
+        for name in names:
+            if name not in valid:
+                msg = f"{source}: {unknown_name(what, name, valid)}"
+                raise ConfigError(msg)
     for method, overrides in run.methods.items():
         entry_of(method)
-        resolved_options(method, overrides or {}, defaults)
+        options = resolved_options(method, overrides or {}, defaults)
+        if build_methods:
+            build(method, options)
     return run

@@ -41,6 +41,8 @@ def written_whole(path: Path) -> Iterator[Path]:
         temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
     except OSError as error:
+        if error.filename and Path(error.filename) not in (path, temporary):
+            raise  # not about this file
         msg = f"cannot write {path}: {error.strerror or error}; check free space and permissions"
         raise DataError(msg) from error
     finally:
@@ -78,6 +80,14 @@ def read_json(path: Path) -> Any:
 
 
 def file_digest(path: Path, algorithm: str = "sha256") -> str:
-    """Checksum of a file as hexadecimal text."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, algorithm).hexdigest()
+    """Checksum of a file as hexadecimal text.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, algorithm).hexdigest()
+    except OSError as error:
+        msg = f"cannot read {path}: {error.strerror or error}"
+        raise DataError(msg) from error

@@ -11,17 +11,27 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
+from atombench.errors import DataError
+
 logger = logging.getLogger("atombench")
 T = TypeVar("T")
 SECONDS_BETWEEN_LINES = 10.0
 
 
 def log_to(path: Path | None) -> None:
-    """Send the package's messages to standard error and, if given, to a file as well."""
+    """Send the package's messages to standard error and, if given, to a file as well.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handlers.append(logging.FileHandler(path, mode="w", encoding="utf-8"))
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handlers.append(logging.FileHandler(path, mode="w", encoding="utf-8"))
+        except OSError as error:
+            msg = f"cannot write the log {path}: {error.strerror or error}"
+            raise DataError(msg) from error
     for handler in handlers:
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
     logger.handlers = handlers

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 PACKAGE = Path(__file__).parent
+DISPATCHERS = {"atombench.cli", "atombench.methods.table"}
 LIBRARIES = (
     "numpy",
     "scipy",
@@ -23,17 +24,17 @@ LIBRARIES = (
     "nibabel",
     "nilearn",
     "medmnist",
-    "scikit-learn",
     "snakemake",
     "mlflow",
 )
 
 
+@cache
 def code_digest(*modules: str) -> str:
     """SHA-256 over the sources of the given modules and of everything in the package that they import.
 
     This is what makes a workflow step run again when code that it uses has changed, and only then. Imports inside
-    functions count too; `atombench.cli`, which only dispatches, does not.
+    functions count too; the modules in `DISPATCHERS`, which only name others, do not.
 
     Args:
         modules: dotted names, such as `atombench.commands.split`.
@@ -87,7 +88,7 @@ def _imports(path: Path) -> tuple[str, ...]:
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
     with_parents = {".".join(parts[:k]) for name in names if (parts := name.split(".")) for k in range(1, len(parts) + 1)}
-    return tuple(sorted(name for name in with_parents if _source(name) and name != "atombench.cli"))
+    return tuple(sorted(name for name in with_parents if _source(name) and name not in DISPATCHERS))
 
 
 def git_state() -> dict[str, Any]:

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, TypeAdapter
+
 from atombench.errors import DataError
 from atombench.evaluation.record import Record, load_record
-from atombench.files import file_digest, read_json, write_json
+from atombench.files import file_digest, write_json
+from atombench.schema import read_model
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,25 @@ class Result:
     def curve(self) -> Path:
         """Training curve (JSON lines), empty where nothing was trained."""
         return self.path.with_name("curve.jsonl")
+
+
+class RunEntry(BaseModel):
+    """One record of a run."""
+
+    unit: str
+    record: Path
+    sha256: str
+
+
+class RunList(BaseModel):
+    """The records of one run, with its configuration."""
+
+    run: str
+    config: dict[str, Any]
+    records: list[RunEntry]
+
+
+_RUN_LIST = TypeAdapter(RunList)
 
 
 def save_run(path: Path, name: str, config: dict[str, Any], records: list[Path]) -> None:
@@ -46,16 +68,23 @@ def save_run(path: Path, name: str, config: dict[str, Any], records: list[Path])
 def load_results(runs: list[Path]) -> list[Result]:
     """Read all records of the given runs, each unit once, sorted by unit.
 
+    A run whose record was since replaced by another run (with other options, say) no longer counts for that unit.
+
     Raises:
-        DataError: a record is missing or not valid.
+        DataError: a list or a record is missing or not valid, or a record is not as any run has listed it.
     """
     results: dict[str, Result] = {}
+    changed: dict[str, str] = {}
     for run in sorted(runs):
-        for entry in read_json(run)["records"]:
-            path = Path(entry["record"])
-            if not path.is_file():
-                msg = f"{run} lists {path}, which is gone; run the workflow for it again, or delete {run}"
+        for entry in read_model(_RUN_LIST, run).records:
+            if not entry.record.is_file():
+                msg = f"{run} lists {entry.record}, which is gone; run the workflow for it again, or delete {run}"
                 raise DataError(msg)
-            record = load_record(path)
-            results[record.unit.key] = Result(record, path, file_digest(path))
+            if file_digest(entry.record) == entry.sha256:
+                results[entry.unit] = Result(load_record(entry.record), entry.record, entry.sha256)
+            else:
+                changed[entry.unit] = f"{run} lists {entry.record}, which has changed since"
+    if unlisted := [text for unit, text in sorted(changed.items()) if unit not in results]:
+        msg = f"{unlisted[0]} ({len(unlisted)} such records); run the workflow for it again, or delete the list"
+        raise DataError(msg)
     return [results[key] for key in sorted(results)]

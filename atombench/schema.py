@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from atombench.errors import ConfigError, unknown_name
+from atombench.errors import ConfigError, DataError, unknown_name
+from atombench.files import read_json
 
 T = TypeVar("T")
 
@@ -40,6 +41,19 @@ def validated(adapter: TypeAdapter[T], content: Any, source: str) -> T:
     except ValidationError as error:
         msg = f"{source}: " + "; ".join(_worded(problem, adapter) for problem in error.errors())
         raise ConfigError(msg) from error
+
+
+def read_model(adapter: TypeAdapter[T], path: Path) -> T:
+    """Read a JSON file that a step has written and check it.
+
+    Raises:
+        DataError: it is missing, is not JSON, or is not what the step writes.
+    """
+    try:
+        return validated(adapter, read_json(path), str(path))
+    except ConfigError as error:
+        msg = f"{error}; delete the file and run the step again"
+        raise DataError(msg) from error
 
 
 def _worded(problem: Any, adapter: TypeAdapter[Any]) -> str:

@@ -59,7 +59,11 @@ def _open(store: Path) -> tuple[Any, str]:
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow").setLevel(logging.WARNING)
-    store.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        store.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"cannot write {store}: {error.strerror or error}"
+        raise DataError(msg) from error
     client = MlflowClient(tracking_uri=f"sqlite:///{store.resolve()}")
     found = client.get_experiment_by_name(EXPERIMENT)
     if found is not None:

@@ -55,6 +55,7 @@ rule board:
         runtime=10,
     params:
         folder=subpath(output.page, parent=True),
+        shown=shown_texts,
         code=code_digest("atombench.commands.board"),
     shell:
         "atombench board {input.runs} --out {params.folder} --log {log}"

@@ -5,8 +5,10 @@ from pathlib import Path
 
 from atombench.config import check_run
 from atombench.errors import AtomBenchError
-from atombench.methods.registry import METHODS, default_options, resolved_options
+from atombench.methods.registry import default_options, resolved_options
+from atombench.methods.table import METHODS
 from atombench.provenance import code_digest
+from atombench.orphans import lead_steps
 from atombench.stale_lock import release_stale_lock
 from atombench.volumes.registry import Row, read_registry
 from atombench.volumes.sources import READERS
@@ -15,13 +17,18 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from snakemake_interface_executor_plugins.settings import ExecMode
 
-if workflow.exec_mode == ExecMode.DEFAULT and release_stale_lock(Path(".snakemake")):
-    logger.info(
-        "An earlier run was killed and left its lock behind; no run is alive here, so the lock was released."
-    )
+MAIN = (
+    workflow.exec_mode == ExecMode.DEFAULT
+)  # not the part of Snakemake that runs inside a cluster's job
+if MAIN:
+    lead_steps()
+    if release_stale_lock(Path(".snakemake")):
+        logger.info(
+            "An earlier run was killed and left its lock behind; no run is alive here, so the lock was released."
+        )
 
 try:
-    RUN = check_run(dict(config), "configuration")
+    RUN = check_run(dict(config), "configuration", build_methods=MAIN)
     REGISTRY, DEFAULTS = read_registry(), default_options()
 except AtomBenchError as error:
     raise WorkflowError(str(error)) from None
@@ -53,6 +60,17 @@ def all_runs(wildcards):
 def row_of(wildcards):
     """What the dataset's row says of its files, so that editing it repeats what was made from them; not its description."""
     return REGISTRY[wildcards.dataset].model_dump_json(exclude=set(Row.model_fields))
+
+
+def shown_texts(wildcards):
+    """What the page says of datasets and methods, so that a corrected licence or note reaches it."""
+    rows = {
+        name: row.model_dump_json(include=set(Row.model_fields))
+        for name, row in REGISTRY.items()
+    }
+    return json.dumps(
+        [rows, {name: entry.note for name, entry in METHODS.items()}], sort_keys=True
+    )
 
 
 def reader_code(command):

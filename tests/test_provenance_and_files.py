@@ -2,8 +2,10 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from atombench.errors import DataError
@@ -45,6 +47,8 @@ def digests_after(change: dict[str, str], tmp_path: Path) -> dict[str, str]:
         ("volumes/mni_subjects.py", set()),
         ("board/assets/board.css", {"board"}),
         ("cli.py", set()),
+        ("methods/table.py", set()),
+        ("volumes/registry.py", {"curate", "board"}),
     ],
 )
 def test_a_digest_follows_the_code_that_a_step_uses_and_nothing_else(changed: str, steps: set[str], tmp_path: Path) -> None:
@@ -121,3 +125,29 @@ def test_only_the_lock_of_a_dead_run_is_released(tmp_path: Path) -> None:
         run.kill()
     assert release_stale_lock(tmp_path)
     assert not list(locks.iterdir())
+
+
+def test_a_step_ends_soon_after_the_run_that_started_it() -> None:
+    """A main process starts a step and is killed; the step must not outlive it for long. One started by hand goes on."""
+    step = "import time; from atombench.orphans import follow_main; follow_main(); print('up', flush=True); time.sleep(60)"
+    main = (
+        "import subprocess, sys; from atombench.orphans import lead_steps; lead_steps();"
+        "p = subprocess.Popen([sys.executable, '-c', sys.argv[1]]); print(p.pid, flush=True); p.wait()"
+    )
+    with subprocess.Popen([sys.executable, "-c", main, step], stdout=subprocess.PIPE, text=True, cwd=ROOT) as run:
+        assert run.stdout is not None
+        child = psutil.Process(int(run.stdout.readline()))
+        assert run.stdout.readline() == "up\n"
+        time.sleep(1.5)
+        assert child.is_running()
+        run.kill()
+        end = time.monotonic() + 10
+        while child.is_running() and child.status() != psutil.STATUS_ZOMBIE and time.monotonic() < end:
+            time.sleep(0.05)
+        assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+    with subprocess.Popen([sys.executable, "-c", step], stdout=subprocess.PIPE, text=True, cwd=ROOT) as alone:
+        assert alone.stdout is not None
+        assert alone.stdout.readline() == "up\n"
+        time.sleep(1.5)
+        assert alone.poll() is None
+        alone.kill()

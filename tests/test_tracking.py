@@ -48,9 +48,10 @@ def test_the_mirror_is_idempotent_and_follows_the_records(place: Path) -> None:
 def test_a_deleted_store_is_made_anew_with_the_same_content(place: Path) -> None:
     results = stored(place, example("constant"), example("regismcan", 2, role="network"))
     content = []
-    for name in ("one.db", "two.db"):
-        mirror(results, place / name)
-        content.append({key: (run.data.params, run.data.metrics) for key, (_, run) in runs_in(place / name).items()})
+    for _ in range(2):
+        (place / "again.db").unlink(missing_ok=True)
+        mirror(results, place / "again.db")
+        content.append({key: (run.data.params, run.data.metrics) for key, (_, run) in runs_in(place / "again.db").items()})
     assert content[0] == content[1]
 
 

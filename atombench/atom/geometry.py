@@ -113,6 +113,13 @@ def combine_axes(xp: Any, parts: list[Any], operation: Callable[[Any, Any], Any]
     return xp.reshape(operation(operation(first, second), third), (-1, BLOCKS, BLOCKS))
 
 
+def combine_block_axes(xp: Any, parts: Any, operation: Callable[[Any, Any], Any]) -> Any:
+    """Combine one table per axis over coarse blocks, (M, 3 axes, 3), into one over all of them (M, 27)."""
+    i, j, k = (parts[:, axis] for axis in range(3))
+    combined = operation(operation(i[:, :, None, None], j[:, None, :, None]), k[:, None, None, :])
+    return xp.reshape(combined, (-1, BLOCKS))
+
+
 def lattice(normals: Any, grid: BlockGrid) -> Any:
     """Offsets of a section's points from its centre, for each normal; float64 (M, 3, P).
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from array_api_compat import array_namespace, device
 
-from atombench.atom.geometry import BLOCKS, BOXES, BlockGrid, combine_axes
+from atombench.atom.geometry import BOXES, BlockGrid, combine_axes, combine_block_axes
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,5 @@ def label_sections(points: Any, grid: BlockGrid) -> Labels:
 
     coarse = inside(grid.coarse_starts, grid.coarse_edge)  # (M, 3 axes, 3)
     fine = inside(grid.fine_starts, grid.fine_edge)  # (M, 3 axes, 3, 3)
-    i, j, k = (coarse[:, axis] for axis in range(3))
-    blocks = i[:, :, None, None] & j[:, None, :, None] & k[:, None, None, :]
     boxes = combine_axes(xp, [fine[:, axis] for axis in range(3)], operator.and_)
-    return Labels(coarse=xp.reshape(blocks, (-1, BLOCKS)), fine=boxes)
+    return Labels(coarse=combine_block_axes(xp, coarse, operator.and_), fine=boxes)

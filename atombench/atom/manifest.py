@@ -17,7 +17,7 @@ from atombench import PROTOCOL
 from atombench.atom.geometry import BlockGrid, section_points
 from atombench.atom.labels import Labels, label_sections
 from atombench.atom.sampling import sampler
-from atombench.errors import DataError
+from atombench.errors import ConfigError, DataError, unknown_name
 from atombench.files import written_whole
 from atombench.volumes.volume_set import SPLITS, VolumeSet
 
@@ -167,16 +167,18 @@ def make_manifest(volumes: VolumeSet, gathering: str, split: str, scale: int) ->
     """Draw all sections of one board. Split rule `none`: official splits, each with its own positions.
 
     Raises:
-        DataError: the volumes have another size than the scale asks for.
-        ValueError: the gathering or the split rule is unknown.
+        DataError: the volumes have another size than the scale asks for, or a part has no volume.
+        ConfigError: the gathering or the split rule is unknown; the nearest is suggested.
     """
     grid = BlockGrid(scale)
     if volumes.edge != grid.edge:
         msg = f"{volumes.dataset}: expected volumes of edge {grid.edge} at scale {scale}, got {volumes.edge}"
         raise DataError(msg)
     if split not in SPLIT_RULES:
-        msg = f"expected a split rule of {', '.join(SPLIT_RULES)}, got {split!r}"
-        raise ValueError(msg)
+        raise ConfigError(unknown_name("split rule", split, SPLIT_RULES))
+    if empty := [name for name in SPLITS if not len(volumes.rows(name))]:
+        msg = f"{volumes.dataset}: {len(volumes.ids)} volumes, but none for {' and '.join(empty)}; each part needs some"
+        raise DataError(msg)
     draw = sampler(gathering, volumes.dataset, grid)
     parts = {}
     for name in SPLITS:
@@ -185,8 +187,8 @@ def make_manifest(volumes: VolumeSet, gathering: str, split: str, scale: int) ->
         counts = [len(pose.centres) for pose in poses]
         parts[name] = Sections(
             volume=np.repeat(rows, counts).astype(np.int32),
-            index=np.concatenate([np.arange(count, dtype=np.int32) for count in counts] or [np.zeros(0, np.int32)]),
-            centres=np.concatenate([pose.centres for pose in poses] or [np.zeros((0, 3), np.int16)]),
-            normals=np.concatenate([pose.normals for pose in poses] or [np.zeros((0, 3))]),
+            index=np.concatenate([np.arange(count, dtype=np.int32) for count in counts]),
+            centres=np.concatenate([pose.centres for pose in poses]),
+            normals=np.concatenate([pose.normals for pose in poses]),
         )
     return Manifest(volumes.dataset, gathering, split, scale, volumes.digest, parts)

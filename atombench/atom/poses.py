@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from atombench.atom.geometry import BLOCKS, BOXES, BlockGrid, combine_axes, lattice
+from atombench.atom.geometry import BOXES, BlockGrid, combine_axes, combine_block_axes, lattice
 
 Array = NDArray[np.float64]
 
@@ -42,8 +42,7 @@ def pose_scores(centres: Array, normals: Array, grid: BlockGrid) -> tuple[NDArra
 
     fine = margins(grid.fine_starts, grid.fine_edge)  # (M, 3 axes, 3, 3)
     boxes = combine_axes(np, [fine[:, axis] for axis in range(3)], np.minimum).reshape(-1, BOXES)
-    i, j, k = margins(grid.coarse_starts, grid.coarse_edge).transpose(1, 0, 2)  # (M, 3) each
-    blocks = np.minimum(np.minimum(i[:, :, None, None], j[:, None, :, None]), k[:, None, None, :]).reshape(-1, BLOCKS)
+    blocks = combine_block_axes(np, margins(grid.coarse_starts, grid.coarse_edge), np.minimum)
     return _logistic(boxes, grid.scale), _logistic(blocks, grid.scale)
 
 

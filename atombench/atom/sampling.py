@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from atombench import PROTOCOL, streams
 from atombench.atom.geometry import BlockGrid, section_points
 from atombench.atom.labels import label_sections
+from atombench.errors import ConfigError, unknown_name
 from atombench.volumes.volume_set import SPLITS
 
 RELEASED_SEED = 3407
@@ -114,14 +115,13 @@ def sampler(gathering: str, dataset: str, grid: BlockGrid) -> Callable[[str, str
     """Sampler of a gathering: a function of (split, volume id) that gives the volume's poses, in any order of calls.
 
     Raises:
-        ValueError: the gathering is not one of `GATHERINGS`.
+        ConfigError: the gathering is not one of `GATHERINGS`; the nearest is suggested.
     """
     if gathering == "uniform":
         pools = uniform_positions(grid)
         return lambda split, volume: uniform_poses(pools[split], UNIFORM_SECTIONS[split], dataset, volume, grid)
     if gathering not in GATHERINGS:
-        msg = f"expected a gathering of {', '.join(GATHERINGS)}, got {gathering!r}"
-        raise ValueError(msg)
+        raise ConfigError(unknown_name("gathering", gathering, GATHERINGS))
     draw = hard_normals if gathering == "hard" else easy_normals
     positions = released_positions(grid.scale)
     return lambda split, volume: Poses(positions[split], draw(len(positions[split]), dataset, volume))

@@ -23,8 +23,9 @@ def score_figure(rows: pd.DataFrame, roles: dict[str, str], chance: float | None
     import plotly.graph_objects as go
 
     figure = go.Figure()
+    rows = rows.astype({name: float for name in ("value", "ci_low", "ci_high")})
     for role, colour in ROLE_COLOURS.items():
-        some = rows[[roles[method] == role for method in rows["method"]]]
+        some = rows[rows["method"].map(roles).eq(role)]
         value, low, high = (np.maximum(some[name], LOWEST_DRAWN) for name in ("value", "ci_low", "ci_high"))
         figure.add_scatter(
             x=list(value),

@@ -14,10 +14,11 @@ import pandas as pd
 from atombench import PROTOCOL, __version__
 from atombench.board.figures import score_figure
 from atombench.board.tables import ALL_SEEDS, BOARD_COLUMNS, CHANCE, long_table
+from atombench.errors import DataError
 from atombench.evaluation.protocols import PRIMARY
 from atombench.evaluation.record import Record
 from atombench.files import written_whole
-from atombench.methods.registry import METHODS
+from atombench.methods.table import METHODS
 from atombench.runs import Result
 from atombench.volumes.registry import DatasetRow
 
@@ -68,11 +69,12 @@ def build_board(results: list[Result], datasets: dict[str, DatasetRow], out: Pat
         results: all records to show.
         datasets: the registry, for titles and licences.
         out: the folder.
+
+    Raises:
+        DataError: a file cannot be written, or runs of one board answer different manifests.
     """
     records = sorted((result.record for result in results), key=lambda record: record.unit.key)
     table = long_table(records)
-    with written_whole(out / "results.csv") as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n")
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("atombench.board"), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
@@ -82,6 +84,8 @@ def build_board(results: list[Result], datasets: dict[str, DatasetRow], out: Pat
         columns=SHOWN, protocol=PROTOCOL, version=__version__, runs=len(records),
         commits=sorted({record.commit[:12] + ("+" if record.dirty else "") for record in records}),
     )  # fmt: skip
+    with written_whole(out / "results.csv") as temporary:
+        table.to_csv(temporary, index=False, lineterminator="\n")
     with written_whole(out / "assets" / "board.css") as temporary:
         temporary.write_text((importlib.resources.files("atombench.board") / "assets" / "board.css").read_text())
     with written_whole(out / "assets" / "plotly.min.js") as temporary:
@@ -97,8 +101,10 @@ def _board(
     here = table[(table[BOARD_COLUMNS] == list(place)).all(axis=1) & (table["seed"] == ALL_SEEDS)]
     primary = here[(here["protocol"] == "strict") & (here["metric"] == PRIMARY)].set_index("method")
     chance = float(primary["value"][CHANCE]) if CHANCE in primary.index else None
-    ranked = primary.drop(index=CHANCE, errors="ignore").sort_values(["value"], ascending=False, kind="stable")
+    scored = primary.drop(index=CHANCE, errors="ignore").sort_values(["value"], ascending=False, kind="stable")
+    scored = scored.sort_values("status", key=lambda status: status != "complete", kind="stable")  # incomplete ones last
     roles = {record.unit.method: record.role for record in on_board}
+    without = sorted(set(roles) - set(scored.index))
     coordinates = dict(zip(BOARD_COLUMNS, place, strict=True))
     row = datasets.get(str(coordinates["dataset"]))
     return {
@@ -107,14 +113,30 @@ def _board(
         "title": row.title if row else coordinates["dataset"],
         "licence": row.licence if row else "not in the registry",
         "note": row.note if row else "",
-        "n_volumes": int(ranked["n_volumes"].max()),
-        "n_labelled": int(ranked["n_sections"].max()),
-        "n_sections": int(here.loc[here["protocol"] == "published", "n_sections"].max()),
-        "manifest": on_board[0].digests.manifest,
-        "rows": [_method_row(method, here, on_board, roles) for method in [*ranked.index, CHANCE]],
-        "failed": sorted(record.unit.key for record in on_board if record.status == "failed"),
-        "figure": score_figure(ranked.reset_index(), roles, chance, "strict recall@1, 95 % interval (log scale)"),
+        "counts": _counts(here),
+        "manifest": _one_manifest(place, on_board),
+        "rows": [_method_row(method, here, on_board, roles) for method in [*scored.index, *without, CHANCE]],
+        "failed": [record for record in on_board if record.status == "failed"],
+        "figure": score_figure(scored.reset_index(), roles, chance, "strict recall@1, 95 % interval (log scale)"),
     }
+
+
+def _counts(here: pd.DataFrame) -> dict[str, int]:
+    """Volumes, sections, and sections with a correct box; zeros where every run has failed."""
+    strict, published = (here[here["protocol"] == protocol] for protocol in ("strict", "published"))
+    numbers = {"volumes": published["n_volumes"], "sections": published["n_sections"], "labelled": strict["n_sections"]}
+    return {name: int(column.max()) if len(column) else 0 for name, column in numbers.items()}
+
+
+def _one_manifest(place: tuple[Any, ...], records: list[Record]) -> str:
+    digests = {record.digests.manifest: record.unit.key for record in records}
+    if len(digests) > 1:
+        runs = " and ".join(f"{key} ({digest[:12]})" for digest, key in sorted(digests.items())[:2])
+        msg = (
+            f"runs of one board answer different manifests: {runs}; run the older one again, or delete its list in results/runs"
+        )
+        raise DataError(msg)
+    return next(iter(digests))
 
 
 def _method_row(method: str, here: pd.DataFrame, records: list[Record], roles: dict[str, str]) -> dict[str, Any]:
@@ -131,7 +153,7 @@ def _method_row(method: str, here: pd.DataFrame, records: list[Record], roles: d
         "method": method,
         "role": roles.get(method, "theory"),
         "note": METHODS[method].note if method in METHODS else "expectation for uniform random scores, by theory",
-        "status": str(mine["status"].iloc[0]),
+        "status": str(mine["status"].iloc[0]) if len(mine) else "failed",
         "seeds": [record.unit.seed for record in runs],
         "cells": cells,
         "runs": runs,

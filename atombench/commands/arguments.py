@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from atombench.errors import ConfigError
-from atombench.volumes.registry import REGISTRY
+from atombench.paths import DATASETS
 
 Dataset = Annotated[str, typer.Argument(help="Name of a row of the registry.")]
 MethodName = Annotated[str, typer.Argument(help="Name of a method.")]
@@ -24,7 +24,7 @@ Threads = Annotated[int, typer.Option(min=1, help="Processor threads.")]
 Out = Annotated[Path, typer.Option(help="Where to write the result.")]
 Log = Annotated[Path | None, typer.Option(help="File for messages, besides standard error.")]
 
-REGISTRY_DEFAULT = REGISTRY
+REGISTRY_DEFAULT = DATASETS
 
 
 def parsed_options(text: str) -> dict[str, Any]:

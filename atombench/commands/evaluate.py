@@ -4,19 +4,22 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import TypeAdapter
 
 from atombench.atom.manifest import Manifest
 from atombench.commands.arguments import Log, ManifestFile, MethodName, Out, Seed, Volumes, Weights
 from atombench.evaluation.evaluate import evaluate
 from atombench.evaluation.protocols import PRIMARY
-from atombench.evaluation.record import Digests, Record, Unit, save_record
-from atombench.files import file_digest, read_json
+from atombench.evaluation.record import Digests, Record, StepFile, Unit, save_record
+from atombench.files import file_digest
 from atombench.methods.predictions import load_predictions
-from atombench.methods.registry import METHODS, entry_of
+from atombench.methods.registry import entry_of
 from atombench.progress import log_to, logger
 from atombench.provenance import code_digest, git_state
+from atombench.schema import read_model
 from atombench.volumes.volume_set import VolumeSet
 
+STEP_FILE = TypeAdapter(StepFile)
 STEPS = ("atombench.commands.train", "atombench.commands.predict", "atombench.commands.evaluate")
 
 
@@ -37,7 +40,8 @@ def run(
     entry = entry_of(method)
     volume_set, drawn = VolumeSet.load(volumes), Manifest.load(manifest)
     answers = load_predictions(predictions, drawn.digest, drawn.counts["test"])
-    trained, predicted, state = read_json(training), read_json(predicting), git_state()
+    trained, predicted = (read_model(STEP_FILE, path) for path in (training, predicting))
+    state = git_state()
     record = Record(
         unit=Unit(
             dataset=drawn.dataset, gathering=drawn.gathering, split=drawn.split, scale=drawn.scale,
@@ -45,16 +49,16 @@ def run(
         ),
         status="complete",
         role=entry.role,
-        options=trained["options"],
-        about=predicted["about"],
+        options=trained.facts,
+        about=predicted.facts,
         commit=state["commit"],
         dirty=state["dirty"],
         digests=Digests(
             volumes=volume_set.digest, manifest=drawn.digest, weights=file_digest(weights),
-            predictions=file_digest(predictions), code=code_digest(*STEPS, METHODS[method].module),
+            predictions=file_digest(predictions), code=code_digest(*STEPS, entry.module),
         ),
-        training=trained["cost"],
-        predicting=predicted["cost"],
+        training=trained.cost,
+        predicting=predicted.cost,
         volumes=[volume_set.ids[row] for row in volume_set.rows("test")],
         metrics=evaluate(answers, drawn, volume_set),
     )  # fmt: skip

@@ -53,5 +53,5 @@ def run(
     predictions = built.predict(load_weights(weights), queries, resources)
     predictions.check(len(queries))
     save_predictions(out, in_manifest_order(predictions, query_order(drawn)), drawn.digest)
-    write_json(cost, {"about": dict(predictions.about), "cost": meter.read().model_dump()})
+    write_json(cost, {"facts": dict(predictions.about), "cost": meter.read().model_dump()})
     logger.info("predicted %s seed %d: %d queries in %.1f s", method, seed, len(queries), meter.read().seconds)

@@ -50,5 +50,5 @@ def run(
     with written_whole(curve) as growing:
         weights = built.fit(task, replace(resources, curve=growing))
     save_weights(out, weights)
-    write_json(cost, {"options": built.options.model_dump(), "cost": meter.read().model_dump()})
+    write_json(cost, {"facts": built.options.model_dump(), "cost": meter.read().model_dump()})
     logger.info("trained %s seed %d in %.1f s", method, seed, meter.read().seconds)

@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from atombench import PROTOCOL
 from atombench.cost import Cost
-from atombench.errors import ConfigError, DataError
+from atombench.errors import DataError
 from atombench.evaluation.statistics import Clustered
-from atombench.files import read_json, write_json
-from atombench.schema import validated
+from atombench.files import write_json
+from atombench.schema import read_model
 
 RECORD_VERSION = 1
 
@@ -22,6 +22,13 @@ class Part(BaseModel):
     """Base of all parts of a record: unknown keys and non-finite numbers are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class StepFile(Part):
+    """What a step writes beside its result: facts about the method and what the step cost."""
+
+    facts: dict[str, Any]
+    cost: Cost
 
 
 class Unit(Part):
@@ -113,9 +120,10 @@ def load_record(path: Path) -> Record:
     """Read and check a record.
 
     Raises:
-        DataError: it is missing, is not JSON, or does not fit the schema.
+        DataError: it is missing, is not JSON, does not fit the schema, or is of another protocol version.
     """
-    try:
-        return validated(_RECORD, read_json(path), str(path))
-    except ConfigError as error:
-        raise DataError(str(error)) from error
+    record = read_model(_RECORD, path)
+    if record.protocol_version != PROTOCOL:
+        msg = f"{path} is of protocol {record.protocol_version}, expected {PROTOCOL}; run the workflow for it again"
+        raise DataError(msg)
+    return record

@@ -8,6 +8,8 @@ them likewise.
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -63,6 +65,7 @@ class Constant:
     """The same greedy ranking for every query."""
 
     Options = contract.Options
+    smoke: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, options: contract.Options) -> None:
         self.options = options

@@ -116,9 +116,13 @@ class Predictions:
 
 
 class Method(Protocol):
-    """A method, built from its options."""
+    """A method, built from its options.
+
+    `smoke` holds options with which it learns and answers within seconds; tests use them.
+    """
 
     Options: ClassVar[type[Options]]
+    smoke: ClassVar[Mapping[str, Any]]
     options: BaseModel
 
     def __init__(self, options: Any) -> None: ...

@@ -10,6 +10,8 @@ of float32 pixels are exact. Ties go to the first orientation and position.
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
@@ -44,6 +46,7 @@ class Exhaustive:
     """Nearest candidate section by SSD."""
 
     Options = ExhaustiveOptions
+    smoke: ClassVar[dict[str, Any]] = {"orientations": 50}
 
     def __init__(self, options: ExhaustiveOptions) -> None:
         self.options = options

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
@@ -10,9 +12,9 @@ from pydantic import Field
 from atombench import streams
 from atombench.atom.geometry import BlockGrid
 from atombench.atom.queries import Queries
-from atombench.errors import ConfigError
+from atombench.errors import ConfigError, DataError
 from atombench.methods import contract
-from atombench.training.loop import Schedule, SectionFeed, in_volumes, train
+from atombench.training.loop import Network, Schedule, SectionFeed, in_volumes, train
 
 
 class NetworkOptions(contract.Options):
@@ -35,8 +37,11 @@ def resolved_device(name: str) -> str:
     """Torch device for a name; `auto` is the GPU where there is one.
 
     Raises:
-        ConfigError: the device is not there.
+        ConfigError: the name is not a device, or the device is not there.
     """
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
+        msg = f"expected a device of auto, cpu, cuda, cuda:0, cuda:1, ..., got {name!r}"
+        raise ConfigError(msg)
     available = torch.cuda.is_available()
     if name == "auto":
         return "cuda" if available else "cpu"
@@ -46,17 +51,20 @@ def resolved_device(name: str) -> str:
     return name
 
 
-class NetworkMethod:
+class NetworkMethod(ABC):
     """A method whose answer is a network; subclasses say which one."""
 
-    Options: type[NetworkOptions] = NetworkOptions
+    Options: ClassVar[type[NetworkOptions]] = NetworkOptions
+    smoke: ClassVar[dict[str, Any]] = {
+        "steps": 3, "batch_volumes": 2, "batch_sections": 4, "validations": 1, "val_sections": 64,
+    }  # fmt: skip
 
     def __init__(self, options: Any) -> None:
         self.options = options
 
-    def network(self, grid: BlockGrid) -> torch.nn.Module:
+    @abstractmethod
+    def network(self, grid: BlockGrid) -> Network:
         """Build the untrained network."""
-        raise TypeError(f"{type(self).__name__} names no network")  # noqa: EM102
 
     def fit(self, task: contract.Task, resources: contract.Resources) -> contract.Weights:
         """Train with the shared loop.
@@ -72,10 +80,18 @@ class NetworkMethod:
         return train(network, (feeds[0], feeds[1]), self.options.schedule(), resources.seed, resources.curve)
 
     def predict(self, weights: contract.Weights, queries: Queries, resources: contract.Resources) -> contract.Predictions:
-        """Score all blocks and boxes."""
+        """Score all blocks and boxes.
+
+        Raises:
+            DataError: the weights belong to other options.
+        """
         torch.set_num_threads(resources.threads)
         network = self.network(queries.grid).to(resources.device)
-        network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
+        try:
+            network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
+        except RuntimeError as error:
+            msg = f"the weights do not fit the network ({' '.join(str(error).split()):.200}); train again with these options"
+            raise DataError(msg) from error
         volumes, index, pixels = (
             torch.from_numpy(array).to(resources.device) for array in (queries.volumes, queries.volume_index, queries.pixels)
         )

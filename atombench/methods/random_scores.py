@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 import numpy as np
 
 from atombench import streams
@@ -14,6 +16,7 @@ class RandomScores:
     """Uniform scores on [0, 1), drawn from a stream keyed by the seed."""
 
     Options = contract.Options
+    smoke: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, options: contract.Options) -> None:
         self.options = options

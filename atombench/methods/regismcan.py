@@ -21,12 +21,12 @@ Letters: V volumes, M sections, T tokens, C width, H heads.
 from __future__ import annotations
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from atombench.atom.geometry import BLOCKS, BOXES, BlockGrid
 from atombench.methods.network import NetworkMethod, NetworkOptions
-from atombench.training.loop import Batch
+from atombench.training.loop import Batch, Network
 from atombench.training.losses import asymmetric_loss
 
 SECTION_PATCHES = 4
@@ -39,6 +39,13 @@ class RegisMcanOptions(NetworkOptions):
     width: int = Field(default=64, ge=4, multiple_of=4)
     heads: int = Field(default=4, ge=1)
     section_layers: int = Field(default=2, ge=0, description="SA units on the section")
+
+    @model_validator(mode="after")
+    def _heads_divide_the_width(self) -> RegisMcanOptions:
+        if self.width % self.heads:
+            msg = f"width {self.width} must be a multiple of heads {self.heads}"
+            raise ValueError(msg)
+        return self
 
 
 def perceptron(width: int) -> nn.Sequential:
@@ -110,7 +117,7 @@ class Level(nn.Module):
         return logits
 
 
-class RegisMcanNetwork(nn.Module):
+class RegisMcanNetwork(Network):
     """Section encoder and both levels."""
 
     coarse_voxels: Tensor
@@ -187,9 +194,5 @@ class RegisMcan(NetworkMethod):
     Options = RegisMcanOptions
 
     def network(self, grid: BlockGrid) -> RegisMcanNetwork:
-        """Build the untrained network.
-
-        Raises:
-            ValueError: the width is not a multiple of the heads.
-        """
+        """Build the untrained network."""
         return RegisMcanNetwork(grid, self.options)

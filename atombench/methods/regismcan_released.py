@@ -20,7 +20,10 @@ Deviations from the release, none of which touches that function:
 
 - One optimiser for both levels instead of two that share the section encoder; the loss is not scaled twice; no gradient
   clipping (in the release it comes after the step). Losses are averaged over the batch, to which AdamW is insensitive.
-- Learning rate, batch and length of training are options of the run (release: 5e-5, 128, 500 epochs, no schedule).
+- Learning rate, batch and length of training are options of the run (release: 5e-5, 128, 500 epochs). The rate follows a
+  schedule (release: constant), the weights with the best validation score are kept (release: the last), and weight decay
+  spares vectors (release: decays everything).
+- A section keeps its normal, where the release draws a new one at every access.
 - Widths stay 1000 and 216 at any scale, where the release ties them to the block's volume.
 
 Letters: B batch, H heads, T pseudo-tokens, W width of a level.
@@ -34,7 +37,7 @@ from torch import Tensor, nn
 
 from atombench.atom.geometry import BLOCKS, BOXES, BlockGrid
 from atombench.methods.network import NetworkMethod, NetworkOptions
-from atombench.training.loop import Batch
+from atombench.training.loop import Batch, Network
 from atombench.training.losses import asymmetric_loss
 
 HEADS = 4
@@ -129,7 +132,7 @@ class Level(nn.Module):
         return logits
 
 
-class ReleasedNetwork(nn.Module):
+class ReleasedNetwork(Network):
     """Section encoder and both levels."""
 
     def __init__(self, grid: BlockGrid) -> None:

@@ -1,63 +1,19 @@
-"""The table of methods: names, where they live, and what the workflow must know before it imports them."""
+"""Looking methods up, building them, and resolving their options."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import TypeAdapter
 
 from atombench.errors import ConfigError, unknown_name
 from atombench.methods.contract import Method
+from atombench.methods.table import METHODS, Entry
+from atombench.paths import METHOD_OPTIONS
 from atombench.schema import read_yaml, validated
-
-DEFAULTS = Path("config/methods.yaml")
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One method.
-
-    Attributes:
-        module: dotted name of its file.
-        cls: its class in that file.
-        role: `control`, `search` or `network`.
-        seeded: whether repetitions with other seeds differ; a method that is not seeded runs once.
-        note: one sentence for the board.
-    """
-
-    module: str
-    cls: str
-    role: Literal["control", "search", "network"]
-    seeded: bool
-    note: str
-
-
-METHODS: dict[str, Entry] = {
-    "random": Entry(
-        "atombench.methods.random_scores", "RandomScores", "control", True,
-        "uniform random scores: the true chance level",
-    ),
-    "constant": Entry(
-        "atombench.methods.constant", "Constant", "control", False,
-        "the best fixed answer on the training labels; sees no pixel",
-    ),
-    "exhaustive": Entry(
-        "atombench.methods.exhaustive", "Exhaustive", "search", False,
-        "sum of squared differences at every position and orientation; learns nothing",
-    ),
-    "regismcan-released": Entry(
-        "atombench.methods.regismcan_released", "RegisMcanReleased", "network", True,
-        "the function of the released code; cannot see the volume",
-    ),
-    "regismcan": Entry(
-        "atombench.methods.regismcan", "RegisMcan", "network", True,
-        "as the paper's text describes: block tokens are scored",
-    ),
-}  # fmt: skip
 
 
 def entry_of(name: str) -> Entry:
@@ -95,7 +51,7 @@ def device_for(name: str, asked: str) -> str:
     return str(networks.resolved_device(asked))
 
 
-def default_options(path: Path = DEFAULTS) -> dict[str, dict[str, Any]]:
+def default_options(path: Path = METHOD_OPTIONS) -> dict[str, dict[str, Any]]:
     """Options of every method as `config/methods.yaml` states them.
 
     Raises:

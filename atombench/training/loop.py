@@ -7,10 +7,12 @@ among what the loop is given.
 from __future__ import annotations
 
 import json
+import math
 import time
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any
 
 import numpy as np
 import torch
@@ -35,7 +37,7 @@ class Schedule:
         steps: optimiser steps.
         batch_volumes: volumes of a batch.
         batch_sections: sections of each of them.
-        learning_rate: peak of the one-cycle schedule.
+        learning_rate: peak; it rises over the first tenth of the steps and falls to zero along a cosine.
         weight_decay: decoupled, on weight matrices only.
         validations: how often the validation score is taken, evenly spread.
         val_sections: validation sections looked at, a fixed keyed choice.
@@ -60,12 +62,14 @@ class Batch:
     labels: Labels
 
 
-class Network(Protocol):
-    """What a network must offer to be trained; it is a `torch.nn.Module`."""
+class Network(torch.nn.Module, ABC):
+    """What a network must offer to be trained and to answer."""
 
+    @abstractmethod
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """Mean loss of a batch."""
 
+    @abstractmethod
     def scores(self, volumes: Tensor, volume_index: Tensor, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Scores of blocks (M, 27) and boxes (M, 729)."""
 
@@ -105,12 +109,12 @@ class SectionFeed:
 
 
 def train(
-    network: torch.nn.Module, feeds: tuple[SectionFeed, SectionFeed], schedule: Schedule, seed: int, curve: Path | None
+    network: Network, feeds: tuple[SectionFeed, SectionFeed], schedule: Schedule, seed: int, curve: Path | None
 ) -> dict[str, NDArray[np.generic]]:
     """Train a network; gives the weights with the best validation score.
 
     Args:
-        network: a module that also is a `Network`; trained in place, on the device where it is.
+        network: trained in place, on the device where it is.
         feeds: training and validation sections.
         schedule: how long and how.
         seed: number of the repetition.
@@ -121,7 +125,7 @@ def train(
     """
     training, validation = feeds
     optimizer = torch.optim.AdamW(_decayed(network, schedule.weight_decay), lr=schedule.learning_rate)
-    rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, schedule.learning_rate, total_steps=schedule.steps, pct_start=0.1)
+    rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda done: relative_rate(done, schedule.steps))
     generator = torch.Generator().manual_seed(streams.seed_of("training", seed) % 2**63)
     held_out = validation.fixed(schedule.val_sections, "validation sections")
     marks = {round(schedule.steps * (k + 1) / schedule.validations) for k in range(schedule.validations)}
@@ -132,7 +136,7 @@ def train(
         for step in range(1, schedule.steps + 1):
             network.train()
             batch = training.draw(schedule.batch_volumes, schedule.batch_sections, "batch", seed, step)
-            loss = network.loss(batch, generator)  # type: ignore[operator]
+            loss = network.loss(batch, generator)
             value = float(loss.detach())
             if not np.isfinite(value):
                 msg = f"the loss became {value} at step {step} of {schedule.steps}; lower the learning rate"
@@ -151,17 +155,25 @@ def train(
     return kept
 
 
-def _decayed(network: torch.nn.Module, decay: float) -> list[dict[str, Any]]:
+def relative_rate(done: int, steps: int) -> float:
+    """Learning rate over its peak after `done` of `steps` steps: a linear rise over a tenth, then half a cosine."""
+    rise = max(1, steps // 10)
+    if done < rise:
+        return (done + 1) / rise
+    return 0.5 * (1 + math.cos(math.pi * (done - rise + 1) / (steps - rise + 1)))
+
+
+def _decayed(network: Network, decay: float) -> list[dict[str, Any]]:
     matrices = [weight for weight in network.parameters() if weight.ndim >= 2]
     others = [weight for weight in network.parameters() if weight.ndim < 2]
     return [{"params": matrices, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
 
 
-def _weights(network: torch.nn.Module) -> dict[str, NDArray[np.generic]]:
+def _weights(network: Network) -> dict[str, NDArray[np.generic]]:
     return {name: value.detach().cpu().numpy().copy() for name, value in network.state_dict().items()}
 
 
-def validate(network: torch.nn.Module, batch: Batch) -> float:
+def validate(network: Network, batch: Batch) -> float:
     """Strict fine recall@1 over the labelled sections of a batch."""
     boxes = in_volumes(network, batch.volumes, batch.volume_index, batch.pixels)[1]
     correct = batch.labels.boxes.cpu().numpy()
@@ -172,7 +184,7 @@ def validate(network: torch.nn.Module, batch: Batch) -> float:
 
 @torch.no_grad()
 def in_volumes(
-    network: torch.nn.Module, volumes: Tensor, volume_index: Tensor, pixels: Tensor, together: int = 8
+    network: Network, volumes: Tensor, volume_index: Tensor, pixels: Tensor, together: int = 8
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Scores of sections grouped by volume, a few volumes at a time.
 
@@ -191,7 +203,7 @@ def in_volumes(
     for first in range(0, len(volumes), together):
         low, high = torch.searchsorted(volume_index, torch.tensor([first, first + together], device=volume_index.device))
         some = slice(int(low), int(high))
-        part = network.scores(volumes[first : first + together], volume_index[some] - first, pixels[some])  # type: ignore[operator]
+        part = network.scores(volumes[first : first + together], volume_index[some] - first, pixels[some])
         coarse.append(part[0].float().cpu().numpy())
         boxes.append(part[1].float().cpu().numpy())
     return np.concatenate(coarse), np.concatenate(boxes)
@@ -201,10 +213,10 @@ class _CurveLog:
     """Writes the training curve line by line, so that it can be followed while the training runs."""
 
     def __init__(self, path: Path | None) -> None:
-        self.path, self.losses, self.stream = path, [0.0][:0], None
+        self.path = path
+        self.losses: list[float] = []
+        self.stream: IO[str] | None = None
         self.start = time.monotonic()
-
-    stream: IO[str] | None
 
     def __enter__(self) -> None:
         if self.path is not None:

@@ -6,10 +6,14 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, TypeAdapter
 
 from atombench.errors import DataError, FetchError
-from atombench.files import file_digest, read_json, write_json
+from atombench.files import file_digest, write_json
 from atombench.progress import logger, tracked
+from atombench.schema import read_model
 
 DATA_DIRS = "ATOMBENCH_DATA_DIRS"
 RETRIES = 3
@@ -79,8 +83,8 @@ def _fetch_one(file: SourceFile, downloads: Path) -> Path:
         notes.append(f"{path} has {file.algorithm} {found}, expected {file.checksum}")
         logger.warning("passed over: %s", notes[-1])
     if file.url is None:
-        raise FetchError(_not_found(file.name, file.url, notes))
-    return _download(file, downloads, notes)
+        raise FetchError(_not_found(file.name, None, notes))
+    return _download(file, file.url, downloads, notes)
 
 
 def _local_copies(file: SourceFile) -> Iterator[Path]:
@@ -91,31 +95,49 @@ def _local_copies(file: SourceFile) -> Iterator[Path]:
         yield from sorted(path for path in top.rglob(file.name) if path.is_file())
 
 
-def _download(file: SourceFile, downloads: Path, notes: list[str]) -> Path:
+def _download(file: SourceFile, url: str, downloads: Path, notes: list[str]) -> Path:
     import pooch
     import requests
 
-    if file.url is None:
-        raise FetchError(_not_found(file.name, None, notes))
     name = Path(file.name).name
     source = pooch.create(
-        path=downloads, base_url="", registry={name: f"{file.algorithm}:{file.checksum}"}, urls={name: file.url},
+        path=downloads, base_url="", registry={name: f"{file.algorithm}:{file.checksum}"}, urls={name: url},
         retry_if_failed=RETRIES,
     )  # fmt: skip
-    logger.info("download %s from %s", name, file.url)
+    pooch.get_logger().handlers = logger.handlers  # its tries stand among our messages
+    logger.info("download %s from %s", name, url)
     try:
         path = source.fetch(name, downloader=pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT_SECONDS))
     except (requests.RequestException, OSError, ValueError) as error:
         reason = " ".join(str(error).split())
-        raise FetchError(_not_found(name, file.url, [*notes, f"download failed: {reason:.300}"])) from error
+        raise FetchError(_not_found(name, url, [*notes, f"download failed: {reason:.300}"])) from error
     return Path(path).resolve()
 
 
 def _not_found(what: str, url: str | None, notes: list[str]) -> str:
-    looked = ", ".join(str(top) for top in data_dirs()) or f"nowhere ({DATA_DIRS} is not set)"
+    looked = "in " + ", ".join(map(str, data_dirs())) if data_dirs() else f"nowhere, since {DATA_DIRS} is not set"
     where = f"; published at {url}" if url else "; it has no published address"
     problems = "".join(f"; {note}" for note in notes)
-    return f"no valid copy of {what}: looked in {looked}{problems}{where}; put a copy into a folder named in {DATA_DIRS}"
+    return f"no valid copy of {what}: looked {looked}{problems}{where}; put a copy into a folder named in {DATA_DIRS}"
+
+
+class ReceiptEntry(BaseModel):
+    """One verified file."""
+
+    name: str
+    path: Path
+    algorithm: Literal["md5", "sha256"]
+    checksum: str
+
+
+class Receipt(BaseModel):
+    """Which verified files the next step reads."""
+
+    dataset: str
+    files: list[ReceiptEntry]
+
+
+_RECEIPT = TypeAdapter(Receipt)
 
 
 def write_receipt(path: Path, dataset: str, files: list[SourceFile], found: dict[str, Path]) -> None:
@@ -131,16 +153,15 @@ def read_receipt(path: Path) -> dict[str, Path]:
     """Read a receipt; gives the files' paths by name, after checking that they are still what they were.
 
     Raises:
-        DataError: a file has gone or changed since it was fetched.
+        DataError: the receipt is not valid, or a file has gone or changed since it was fetched.
     """
-    found: dict[str, Path] = {}
-    for entry in read_json(path)["files"]:
-        file = Path(entry["path"])
-        if not file.is_file():
-            msg = f"{file} was fetched but is gone; delete {path} to fetch it again"
+    entries = read_model(_RECEIPT, path).files
+    for entry in entries:
+        if not entry.path.is_file():
+            msg = f"{entry.path} was fetched but is gone; delete {path} to fetch it again"
             raise DataError(msg)
-        if (checksum := file_digest(file, entry["algorithm"])) != entry["checksum"]:
-            msg = f"{file} has {entry['algorithm']} {checksum}, expected {entry['checksum']}; delete {path} to fetch it again"
+        if (found := file_digest(entry.path, entry.algorithm)) != entry.checksum:
+            sums = f"{entry.algorithm} {found}, expected {entry.checksum}"
+            msg = f"{entry.path} has {sums}; delete {path} to fetch it again"
             raise DataError(msg)
-        found[entry["name"]] = file
-    return found
+    return {entry.name: entry.path for entry in entries}

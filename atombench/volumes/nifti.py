@@ -42,7 +42,7 @@ def read(row: NiftiFolderRow, files: dict[str, Path]) -> Iterator[RawVolume]:
     Raises:
         DataError: the table and the images do not name the same subjects, or an image cannot be read.
     """
-    table = _read_table(files[row.table], row.subject_column)
+    table = _read_table(files[row.table], row.subject_column, row.label_column)
     images = {name: path for name, path in files.items() if name != row.table}
     expected = {row.images.format(subject=subject) for subject in table.index}
     if problems := [f"{name} is in the table but not in the folder" for name in sorted(expected - set(images))] + [
@@ -54,19 +54,31 @@ def read(row: NiftiFolderRow, files: dict[str, Path]) -> Iterator[RawVolume]:
     side = split_groups(sorted(set(groups.values())), row.shares, row.folder)
     for subject, line in table.iterrows():
         array, spacing = read_image(images[row.images.format(subject=subject)])
-        low, high = np.percentile(array, row.percentiles) if np.isfinite(array).all() else (0.0, 1.0)
         yield RawVolume(
             id=str(subject), group=groups[subject], split=side[groups[subject]], spacing=spacing,
             label=str(line[row.label_column]) if row.label_column else "",
-            array=np.clip((array - low) / (high - low), 0.0, 1.0) if high > low else array,
+            array=scaled(array, row.percentiles),
         )  # fmt: skip
 
 
-def _read_table(path: Path, subject_column: str) -> pd.DataFrame:
-    table = pd.read_csv(path, sep="\t" if path.suffix == ".tsv" else ",", dtype=str, keep_default_na=False)
-    if subject_column not in table:
-        msg = f"{path.name} has no column {subject_column!r} (it has {', '.join(table.columns)})"
-        raise DataError(msg)
+def scaled(array: NDArray[np.float64], percentiles: tuple[float, float]) -> NDArray[np.float64]:
+    """Bring intensities between two percentiles to [0, 1]; what has no spread becomes constant, which curation reports."""
+    if not np.isfinite(array).all():
+        return array
+    low, high = np.percentile(array, percentiles)
+    return np.clip((array - low) / (high - low), 0.0, 1.0) if high > low else np.zeros_like(array)
+
+
+def _read_table(path: Path, subject_column: str, label_column: str | None) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(path, sep="\t" if path.suffix == ".tsv" else ",", dtype=str, keep_default_na=False)
+    except (ValueError, OSError) as error:
+        msg = f"{path.name} cannot be read as a table: {' '.join(str(error).split())}"
+        raise DataError(msg) from error
+    for column in (subject_column, label_column):
+        if column is not None and column not in table:
+            msg = f"{path.name} has no column {column!r} (it has {', '.join(table.columns)})"
+            raise DataError(msg)
     if twice := sorted(set(table[subject_column][table[subject_column].duplicated()])):
         msg = f"{path.name} names subjects twice: {', '.join(twice[:10])}"
         raise DataError(msg)

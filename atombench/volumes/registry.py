@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from atombench.errors import ConfigError, unknown_name
+from atombench.paths import DATASETS
 from atombench.schema import read_yaml, validated
-
-REGISTRY = Path("config/datasets.yaml")
 
 
 class Row(BaseModel):
@@ -33,6 +32,13 @@ class SplitShares(BaseModel):
     val: float = Field(gt=0, lt=1)
     test: float = Field(gt=0, lt=1)
 
+    @model_validator(mode="after")
+    def _something_is_left_to_train_on(self) -> SplitShares:
+        if self.val + self.test >= 1:
+            msg = f"val and test must leave something to train on, got {self.val} + {self.test}"
+            raise ValueError(msg)
+        return self
+
 
 class MedMnistRow(Row):
     """A 3D set of MedMNIST v2; address, checksum and sizes come from the medmnist package."""
@@ -47,15 +53,22 @@ class NiftiFolderRow(Row):
 
     kind: Literal["nifti-folder"]
     folder: str
-    images: str = Field(description="path of an image inside the folder, with {subject} in it")
+    images: str = Field(pattern=r"^[^{}]*\{subject\}[^{}]*$", description="path of an image in the folder, with {subject}")
     table: str
     subject_column: str = "subject"
     label_column: str | None = None
     checksums: str = Field(description="file inside the folder that lists SHA-256 sums")
     checksums_sha256: str
-    percentiles: tuple[float, float] = (0.0, 100.0)
+    percentiles: tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(le=100)]] = (0.0, 100.0)
     same_subject: dict[str, str] = {}
     shares: SplitShares
+
+    @model_validator(mode="after")
+    def _percentiles_rise(self) -> NiftiFolderRow:
+        if self.percentiles[0] >= self.percentiles[1]:
+            msg = f"percentiles must rise, got {self.percentiles}"
+            raise ValueError(msg)
+        return self
 
 
 class MniSubjectsRow(Row):
@@ -73,7 +86,7 @@ DatasetRow = Annotated[MedMnistRow | NiftiFolderRow | MniSubjectsRow, Field(disc
 _ROWS: TypeAdapter[dict[str, DatasetRow]] = TypeAdapter(dict[str, DatasetRow])
 
 
-def read_registry(path: Path = REGISTRY) -> dict[str, DatasetRow]:
+def read_registry(path: Path = DATASETS) -> dict[str, DatasetRow]:
     """Read and check all rows.
 
     Raises:
@@ -82,7 +95,7 @@ def read_registry(path: Path = REGISTRY) -> dict[str, DatasetRow]:
     return validated(_ROWS, read_yaml(path), str(path))
 
 
-def find_row(name: str, path: Path = REGISTRY) -> DatasetRow:
+def find_row(name: str, path: Path = DATASETS) -> DatasetRow:
     """Row of one dataset.
 
     Raises:

@@ -29,7 +29,7 @@ class VolumeSet:
         dataset: name of the registry row.
         volumes: float32 (N, E, E, E), nominally in [0, 1]; cubic resampling may overshoot slightly.
         ids: N unique names.
-        groups: N names of the subject (or scan) a volume comes from; a group never lies on two sides of a split.
+        groups: N names of the subject a volume comes from, as far as the source tells (a MedMNIST set does not).
         labels: N labels of the dataset (such as a diagnosis), empty where unknown.
         splits: N times `train`, `val` or `test`.
         spacing: float64 (N, 3), mm per voxel of `volumes` along each axis; NaN where unknown.
@@ -122,6 +122,6 @@ def read_npz(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
     except OSError as error:
         msg = f"cannot read {path}: {error.strerror or error}"
         raise DataError(msg) from error
-    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, AttributeError) as error:
+    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, AttributeError, TypeError) as error:
         msg = f"{path} is truncated or not an npz of plain arrays ({error}); delete it and fetch it again"
         raise DataError(msg) from error

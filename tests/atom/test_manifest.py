@@ -60,15 +60,20 @@ def test_volumes_of_another_size_are_refused(toy: VolumeSet) -> None:
         make_manifest(toy, "hard", "none", 2)
 
 
+def test_a_set_without_validation_volumes_is_refused() -> None:
+    with pytest.raises(DataError, match="3 volumes, but none for val and test"):
+        make_manifest(volume_set((3, 0, 0)), "hard", "none", 1)
+
+
 def test_permuting_the_volumes_permutes_the_content_and_nothing_else() -> None:
-    first = volume_set((3, 0, 0))
-    order = [2, 0, 1]
+    first = volume_set((3, 1, 1))
+    order = [2, 0, 1, 3, 4]
     second = VolumeSet(
         "toy", first.volumes[order], tuple(first.ids[row] for row in order), first.groups, first.labels, first.splits,
         first.spacing,
     )  # fmt: skip
     one, other = (make_manifest(volumes, "hard", "none", 1).parts["train"] for volumes in (first, second))
-    for row, name in enumerate(second.ids):
+    for row, name in enumerate(second.ids[:3]):
         mine = other.normals[other.volume == row]
         np.testing.assert_array_equal(mine, one.normals[one.volume == first.ids.index(name)])
 

@@ -11,6 +11,7 @@ from atombench.atom.sampling import (
     sampler,
     uniform_positions,
 )
+from atombench.errors import ConfigError
 
 GRID = BlockGrid(1)
 
@@ -74,8 +75,8 @@ def test_uniform_sections_are_all_labelled_and_face_every_way() -> None:
 
 
 def test_an_unknown_gathering_is_refused() -> None:
-    with pytest.raises(ValueError, match="expected a gathering"):
-        sampler("soft", "toy", GRID)
+    with pytest.raises(ConfigError, match="unknown gathering 'hrd'; did you mean 'hard'"):
+        sampler("hrd", "toy", GRID)
 
 
 def test_known_normals_hold_every_normal_of_the_finite_gatherings() -> None:

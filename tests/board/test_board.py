@@ -68,6 +68,33 @@ def test_the_page_holds_every_method_and_is_the_same_when_built_again(tmp_path: 
     assert "https://" not in page
 
 
+def test_incomplete_and_failed_methods_stand_below_with_their_reason(tmp_path: Path) -> None:
+    failed = example("regismcan", 3, role="network", status="failed", reason="the loss became nan", metrics=[])
+    lost = example("exhaustive", role="search", status="failed", reason="out of memory", metrics=[])
+    build_board(stored(tmp_path, *several(), failed, lost), {}, tmp_path / "out")
+    page = (tmp_path / "out" / "index.html").read_text()
+    hard = page[page.index('<section id="atom-toy-hard') :]
+    assert hard.index(">constant <") < hard.index(">regismcan <") < hard.index(">exhaustive <") < hard.index(">chance <")
+    assert "regismcan, seed 3 failed: the loss became nan" in page
+    assert "out of memory" in page
+
+
+def test_a_board_whose_runs_have_all_failed_is_still_a_page(tmp_path: Path) -> None:
+    lost = example("exhaustive", role="search", status="failed", reason="out of memory", metrics=[])
+    build_board(stored(tmp_path, lost), {}, tmp_path / "out")
+    assert "out of memory" in (tmp_path / "out" / "index.html").read_text()
+
+
+def test_runs_of_two_manifests_or_protocols_never_share_a_board(tmp_path: Path) -> None:
+    other = example("random")
+    other = other.model_copy(update={"digests": other.digests.model_copy(update={"manifest": "9" * 64})})
+    with pytest.raises(DataError, match="answer different manifests"):
+        build_board(stored(tmp_path, example(), other), {}, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(DataError, match=r"is of protocol 0\.1, expected"):
+        stored(tmp_path, example(protocol_version="0.1"))
+
+
 def test_what_a_record_says_is_escaped(tmp_path: Path) -> None:
     evil = "</script><script>alert(1)</script><b>"
     unit = Unit(dataset=evil, gathering="hard", split="none", scale=1, method=evil, seed=1)
@@ -86,6 +113,24 @@ def test_the_table_reads_back(tmp_path: Path) -> None:
     table = pd.read_csv(tmp_path / "out" / "results.csv", dtype={"seed": str})
     assert len(table) == len(long_table(several()))
     assert table["value"].notna().all()
+
+
+def test_a_record_that_another_run_replaced_counts_once(tmp_path: Path) -> None:
+    first = stored(tmp_path, example("constant"), example("regismcan", 1, 0.5, role="network"))
+    path = next(result.path for result in first if result.record.unit.method == "regismcan")
+    save_record(path, example("regismcan", 1, 0.9, role="network"))
+    with pytest.raises(DataError, match="which has changed since"):
+        load_results([tmp_path / "run.json"])
+    save_run(tmp_path / "second.json", "second", {}, [path])
+    both = load_results([tmp_path / "run.json", tmp_path / "second.json"])
+    assert len(both) == 2
+    assert both[1].record == example("regismcan", 1, 0.9, role="network")
+
+
+def test_a_list_that_is_not_one_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text("{}")
+    with pytest.raises(DataError, match="records: Field required"):
+        load_results([tmp_path / "run.json"])
 
 
 def test_run_lists_refuse_what_is_gone_and_what_is_twice(tmp_path: Path) -> None:

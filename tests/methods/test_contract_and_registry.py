@@ -2,9 +2,11 @@ import numpy as np
 import pytest
 
 from atombench.atom.manifest import Manifest
+from atombench.atom.queries import make_queries
 from atombench.errors import ConfigError, DataError
-from atombench.methods.contract import Options, Predictions, make_task
-from atombench.methods.registry import METHODS, build, default_options, device_for, resolved_options
+from atombench.methods.contract import Options, Predictions, Resources, make_task
+from atombench.methods.registry import build, default_options, device_for, resolved_options
+from atombench.methods.table import METHODS
 from atombench.volumes.volume_set import VolumeSet
 from tests.conftest import ROOT
 
@@ -17,6 +19,14 @@ def test_the_stated_options_are_exactly_those_of_the_class_with_their_defaults(n
     assert DEFAULTS[name] == type(method).Options().model_dump()
 
 
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_learns_and_answers_with_its_smoke_options(name: str, toy: VolumeSet, toy_manifest: Manifest) -> None:
+    method = build(name, build(name, {}).smoke)
+    queries, resources = make_queries(toy, toy_manifest), Resources(seed=1)
+    weights = method.fit(make_task(toy, toy_manifest), resources)
+    method.predict(weights, queries, resources).check(len(queries))
+
+
 def test_an_unknown_method_or_option_is_answered_with_the_nearest() -> None:
     with pytest.raises(ConfigError, match="unknown method 'regismcam'; did you mean 'regismcan'"):
         build("regismcam", {})
@@ -26,6 +36,8 @@ def test_an_unknown_method_or_option_is_answered_with_the_nearest() -> None:
         resolved_options("regismcan", {"steps": "many"}, DEFAULTS)
     with pytest.raises(ConfigError, match="options of regismcan: steps: Input should be greater"):
         build("regismcan", {"steps": 0})
+    with pytest.raises(ConfigError, match="width 12 must be a multiple of heads 5"):
+        build("regismcan", {"width": 12, "heads": 5})
 
 
 def test_overrides_replace_defaults_and_whole_numbers_may_stand_for_fractions() -> None:
@@ -41,6 +53,16 @@ def test_only_networks_ask_for_a_device() -> None:
         assert device_for("regismcan", "auto") == "cpu"
         with pytest.raises(ConfigError, match="torch finds no CUDA device"):
             device_for("regismcan", "cuda")
+    with pytest.raises(ConfigError, match="expected a device of auto, cpu"):
+        device_for("regismcan", "gpu")
+
+
+def test_weights_of_other_options_are_refused_in_one_line(toy: VolumeSet, toy_manifest: Manifest) -> None:
+    queries, resources = make_queries(toy, toy_manifest), Resources(seed=1)
+    weights = build("regismcan", {"steps": 1, "width": 8}).fit(make_task(toy, toy_manifest), resources)
+    with pytest.raises(DataError, match="the weights do not fit the network") as error:
+        build("regismcan", {"steps": 1, "width": 16}).predict(weights, queries, resources)
+    assert "\n" not in str(error.value)
 
 
 def test_a_task_holds_no_test_volume_and_no_test_section(toy: VolumeSet, toy_manifest: Manifest) -> None:

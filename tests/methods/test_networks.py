@@ -11,13 +11,14 @@ from atombench.atom.geometry import BlockGrid
 from atombench.atom.manifest import Manifest, make_manifest
 from atombench.atom.queries import make_queries
 from atombench.methods.contract import Resources, make_task
+from atombench.methods.network import NetworkMethod
 from atombench.methods.regismcan import RegisMcanNetwork, RegisMcanOptions, opened_blocks
 from atombench.methods.regismcan_released import LEVEL_WIDTHS, ReleasedNetwork, _opened_block
-from atombench.methods.registry import METHODS, build
+from atombench.methods.registry import build
+from atombench.methods.table import METHODS
 from atombench.volumes.volume_set import VolumeSet
 
 NETWORKS = [name for name, entry in METHODS.items() if entry.role == "network"]
-SMOKE = {"steps": 3, "batch_volumes": 2, "batch_sections": 4, "validations": 1, "val_sections": 64}
 
 
 class NaiveLevel(nn.Module):
@@ -78,7 +79,7 @@ def test_released_has_the_papers_size_less_what_never_learns() -> None:
 
 
 def test_released_answers_alike_to_the_last_bit_when_volumes_are_exchanged(toy: VolumeSet, toy_manifest: Manifest) -> None:
-    method, queries = build("regismcan-released", SMOKE), make_queries(toy, toy_manifest)
+    method, queries = build("regismcan-released", NetworkMethod.smoke), make_queries(toy, toy_manifest)
     weights = method.fit(make_task(toy, toy_manifest), Resources(seed=1))
     exchanged = dataclasses.replace(queries, volumes=np.roll(queries.volumes, 1, axis=0))
     first, second = (method.predict(weights, some, Resources(seed=1)) for some in (queries, exchanged))
@@ -142,7 +143,7 @@ def test_the_release_opens_its_best_ranked_correct_block_of_five() -> None:
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_training_is_repeatable_and_keyed_by_the_seed(name: str, toy: VolumeSet, toy_manifest: Manifest) -> None:
-    task, method = make_task(toy, toy_manifest), build(name, SMOKE)
+    task, method = make_task(toy, toy_manifest), build(name, NetworkMethod.smoke)
     first, again, other = (method.fit(task, Resources(seed=seed)) for seed in (1, 1, 2))
     assert all((first[key] == again[key]).all() for key in first)
     assert not all((first[key] == other[key]).all() for key in first)

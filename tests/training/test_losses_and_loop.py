@@ -9,7 +9,7 @@ from atombench.atom.manifest import Manifest
 from atombench.errors import TrainingError
 from atombench.methods.contract import Resources, make_task
 from atombench.methods.registry import build
-from atombench.training.loop import SectionFeed
+from atombench.training.loop import SectionFeed, relative_rate
 from atombench.training.losses import asymmetric_loss
 from atombench.volumes.volume_set import VolumeSet
 
@@ -77,6 +77,20 @@ def test_the_curve_is_json_lines_with_steps(toy: VolumeSet, toy_manifest: Manife
     rows = [json.loads(line) for line in (tmp_path / "curve.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [2, 4]
     assert all(row["train/loss"] > 0 and 0 <= row["val/fine_recall@1"] <= 1 for row in rows)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 9, 10, 11, 300])
+def test_the_learning_rate_rises_to_its_peak_and_falls_to_nearly_nothing(steps: int) -> None:
+    rates = [relative_rate(done, steps) for done in range(steps)]
+    assert all(0 < rate <= 1 for rate in rates)
+    assert max(rates) == 1
+    assert steps < 100 or rates[-1] < 0.01
+
+
+@pytest.mark.parametrize("steps", range(1, 13))
+def test_a_training_of_any_length_ends_with_a_validated_network(steps: int, toy: VolumeSet, toy_manifest: Manifest) -> None:
+    options = {"steps": steps, "validations": 3, "width": 4, "batch_volumes": 1, "batch_sections": 2, "val_sections": 10}
+    assert build("regismcan", options).fit(make_task(toy, toy_manifest), Resources(seed=1))
 
 
 def test_a_loss_that_is_not_finite_stops_the_training(toy: VolumeSet, toy_manifest: Manifest) -> None:

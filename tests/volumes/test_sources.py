@@ -4,6 +4,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+import yaml
 
 from atombench.errors import ConfigError, DataError
 from atombench.volumes import medmnist, mni_subjects, nifti
@@ -158,3 +159,33 @@ def test_the_embedded_subjects_differ_and_keep_their_stream(mni: VolumeSet) -> N
     assert mni_subjects.draw("subject-007").gamma == mni_subjects.draw("subject-007").gamma
     assert mni_subjects.draw("subject-007").gamma != mni_subjects.draw("subject-008").gamma
     np.testing.assert_allclose(mni.spacing, 3.0 * 63 / 19)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"shares": {"val": 0.7, "test": 0.7}}, "must leave something to train on"),
+        ({"images": "t1/all.nii.gz"}, "images: String should match pattern"),
+        ({"percentiles": [60, 50]}, "percentiles must rise"),
+        ({"percentiles": [-1, 50]}, "percentiles.0: Input should be greater than or equal to 0"),
+    ],
+)
+def test_a_row_that_cannot_work_is_refused(change: dict[str, object], message: str, tmp_path: Path) -> None:
+    row = {**find_row("ixi-t1", REGISTRY).model_dump(mode="json"), **change}
+    (tmp_path / "d.yaml").write_text(yaml.safe_dump({"mine": row}))
+    with pytest.raises(ConfigError, match=message):
+        read_registry(tmp_path / "d.yaml")
+
+
+def test_intensities_between_percentiles_come_to_zero_and_one() -> None:
+    ramp = np.linspace(5, 105, 1000).reshape(10, 10, 10)
+    found = nifti.scaled(ramp, (10.0, 90.0))
+    assert (found.min(), found.max()) == (0, 1)
+    assert 0.09 < (found == 0).mean() < 0.11
+    assert nifti.scaled(np.where(ramp > 104, ramp, 0.0), (0.0, 50.0)).max() == 0  # no spread: curation calls it constant
+
+
+def test_a_label_column_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = nifti_collection(tmp_path / "brains").model_copy(update={"label_column": "diagnosis"})
+    with pytest.raises(DataError, match=r"people\.csv has no column 'diagnosis' \(it has subject, sex\)"):
+        _curated(row, tmp_path, monkeypatch)

@@ -54,15 +54,15 @@ def jobs(output: str) -> dict[str, int]:
     return found
 
 
-def killed_in(folder: Path, step: str, whole_run: bool, *arguments: str) -> None:
-    """Start snakemake and kill -9 while a step's process lives: the whole run, or that process alone."""
+def killed_in(folder: Path, step: str, victim: str, *arguments: str) -> None:
+    """Start snakemake and kill -9 while a step's process lives: the `run` with all its processes, `main`, or the `step`."""
     command = ["snakemake", "--cores", "2", *arguments]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with subprocess.Popen(command, cwd=folder, env=environment(folder), start_new_session=True, **quiet) as run:
-        victim = _wait_for(run, step)
+        seen = _wait_for(run, step)
         root = psutil.Process(run.pid)
-        family = [root, *root.children(recursive=True)] if whole_run else [victim]
-        for process in family:
+        families = {"run": [root, *root.children(recursive=True)], "main": [root], "step": [seen]}
+        for process in families[victim]:
             try:
                 process.kill()
             except psutil.NoSuchProcess:

@@ -24,13 +24,13 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return digests(folder, *EXACT)
 
 
-@pytest.mark.parametrize("whole_run", [True, False], ids=["the whole run", "the step alone"])
+@pytest.mark.parametrize("victim", ["run", "main", "step"])
 def test_a_run_killed_in_every_step_completes_with_the_same_bytes(
-    whole_run: bool, undisturbed: dict[str, str], tmp_path: Path
+    victim: str, undisturbed: dict[str, str], tmp_path: Path
 ) -> None:
     folder = copied(tmp_path)
     for step in ("fetch", "curate", "split", "train", "predict", "evaluate", "board"):
-        killed_in(folder, step, whole_run, *TINY)
+        killed_in(folder, step, victim, *TINY)
     answer = snakemake(folder, *TINY)
     assert answer.returncode == 0, answer.stdout
     assert digests(folder, *EXACT) == undisturbed

@@ -70,6 +70,19 @@ def test_a_second_call_neither_installs_nor_runs_anything(clone: Path) -> None:
     assert digests(clone, "results/board/index.html", "results/atom/*/*/*/*/record.json") == before
 
 
+def test_a_new_method_or_a_corrected_text_retrains_nothing(clone: Path) -> None:
+    table, registry = clone / "atombench/methods/table.py", clone / "config/datasets.yaml"
+    before = {path: path.read_text() for path in (table, registry)}
+    table.write_text(before[table].replace("uniform random scores: the true chance level", "chance, drawn"))
+    registry.write_text(before[registry].replace("A test bed that needs no download", "A test bed"))
+    try:
+        found = jobs(snakemake(clone, "-n").stdout)
+    finally:
+        for path, text in before.items():
+            path.write_text(text)
+    assert found == {"board": 1, "all": 1}
+
+
 def test_the_page_opens_in_a_browser(clone: Path) -> None:
     check_page(clone / "results/board/index.html", boards=2)
 
