@@ -23,8 +23,7 @@ rule collect:
         settings=RUN.model_dump_json(),
         code=code_digest("atombench.commands.collect"),
     shell:
-        "atombench collect {input.records} --name {params.name} --config {params.settings:q}"
-        " --out {output.run} --log {log}"
+        "atombench collect {input.records} --name {params.name} --config {params.settings:q}" " --out {output.run} --log {log}"
 
 
 rule board:

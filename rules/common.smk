@@ -7,8 +7,8 @@ from atombench.config import check_run
 from atombench.errors import AtomBenchError
 from atombench.methods.registry import default_options, resolved_options
 from atombench.methods.table import METHODS
-from atombench.provenance import code_digest
 from atombench.orphans import lead_steps
+from atombench.provenance import code_digest
 from atombench.stale_lock import release_stale_lock
 from atombench.volumes.registry import Row, read_registry
 from atombench.volumes.sources import READERS
@@ -17,15 +17,11 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from snakemake_interface_executor_plugins.settings import ExecMode
 
-MAIN = (
-    workflow.exec_mode == ExecMode.DEFAULT
-)  # not the part of Snakemake that runs inside a cluster's job
+MAIN = workflow.exec_mode == ExecMode.DEFAULT  # not the part of Snakemake that runs inside a cluster's job
 if MAIN:
     lead_steps()
     if release_stale_lock(Path(".snakemake")):
-        logger.info(
-            "An earlier run was killed and left its lock behind; no run is alive here, so the lock was released."
-        )
+        logger.info("An earlier run was killed and left its lock behind; no run is alive here, so the lock was released.")
 
 try:
     RUN = check_run(dict(config), "configuration", build_methods=MAIN)
@@ -64,13 +60,8 @@ def row_of(wildcards):
 
 def shown_texts(wildcards):
     """What the page says of datasets and methods, so that a corrected licence or note reaches it."""
-    rows = {
-        name: row.model_dump_json(include=set(Row.model_fields))
-        for name, row in REGISTRY.items()
-    }
-    return json.dumps(
-        [rows, {name: entry.note for name, entry in METHODS.items()}], sort_keys=True
-    )
+    rows = {name: row.model_dump_json(include=set(Row.model_fields)) for name, row in REGISTRY.items()}
+    return json.dumps([rows, {name: entry.note for name, entry in METHODS.items()}], sort_keys=True)
 
 
 def reader_code(command):
@@ -87,9 +78,7 @@ def method_code(command):
     """Digest of a sub-command's code together with the method's file."""
 
     def digest(wildcards):
-        return code_digest(
-            f"atombench.commands.{command}", METHODS[wildcards.method].module
-        )
+        return code_digest(f"atombench.commands.{command}", METHODS[wildcards.method].module)
 
     return digest
 
@@ -97,14 +86,9 @@ def method_code(command):
 def method_options(wildcards):
     """The method's options as JSON: defaults with this run's overrides."""
     overrides = RUN.methods[wildcards.method] or {}
-    return json.dumps(
-        resolved_options(wildcards.method, overrides, DEFAULTS), sort_keys=True
-    )
+    return json.dumps(resolved_options(wildcards.method, overrides, DEFAULTS), sort_keys=True)
 
 
 def gpus_of(wildcards):
     """Networks ask for a GPU where this machine has one; a profile says how many, and a cluster's profile asks by itself."""
-    return int(
-        METHODS[wildcards.method].role == "network"
-        and shutil.which("nvidia-smi") is not None
-    )
+    return int(METHODS[wildcards.method].role == "network" and shutil.which("nvidia-smi") is not None)

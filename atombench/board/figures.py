@@ -9,6 +9,7 @@ ROLE_COLOURS = {"control": "#8a8f98", "search": "#b8860b", "network": "#1f77b4"}
 ROLE_SYMBOLS = {"control": "diamond", "search": "square", "network": "circle"}
 LOWEST_DRAWN = 1e-3  # the axis is logarithmic; smaller values are drawn at its left end
 CLEAR = "rgba(0,0,0,0)"
+GRID = "rgba(128,128,128,0.25)"  # seen on light and dark paper
 
 
 def score_figure(rows: pd.DataFrame, roles: dict[str, str], chance: float | None, title: str) -> str:
@@ -57,7 +58,12 @@ def score_figure(rows: pd.DataFrame, roles: dict[str, str], chance: float | None
         plot_bgcolor=CLEAR,
         font={"color": "#7a7f87", "family": "system-ui, sans-serif"},
         xaxis=_score_axis(title),
-        yaxis={"categoryorder": "array", "categoryarray": list(rows["method"])[::-1], "automargin": True},
+        yaxis={
+            "categoryorder": "array",
+            "categoryarray": list(rows["method"])[::-1],
+            "automargin": True,
+            "gridcolor": GRID,
+        },
         template=None,
     )
     return str(figure.to_json())
@@ -71,6 +77,6 @@ def _score_axis(title: str) -> dict[str, object]:
         "range": [np.log10(0.9 * LOWEST_DRAWN), np.log10(1.1)],
         "tickvals": ticks,
         "ticktext": [f"{100 * tick:g} %" for tick in ticks],
-        "gridcolor": "rgba(128,128,128,0.25)",
+        "gridcolor": GRID,
         "zeroline": False,
     }
