@@ -27,6 +27,7 @@ report: "docs/report.rst"
 rule all:
     default_target: True
     input:
+        run=f"results/runs/{RUN.run}.json",
         board="results/board/index.html",
         table="results/board/results.csv",
         mlflow="results/mlflow/mlflow.db",

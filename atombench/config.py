@@ -41,7 +41,7 @@ class RunConfig(BaseModel):
     gatherings: Annotated[list[str], Once] = Field(min_length=1, description="hard, easy, uniform")
     splits: Annotated[list[str], Once] = Field(default=["none"], min_length=1, description="split rules")
     scales: Annotated[list[Literal[1, 2, 3]], Once] = Field(default=[1], min_length=1)
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Once] = Field(min_length=1)
+    seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**31, strict=True)]], Once] = Field(min_length=1)
     methods: dict[str, dict[str, Any] | None] = Field(min_length=1, description="options by method, over the defaults")
 
     def units(self) -> Iterator[Unit]:

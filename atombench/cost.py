@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from atombench.provenance import host, peak_memory_mib, versions
+from atombench.provenance import git_state, host, peak_memory_mib, versions
 
 
 class Cost(BaseModel):
@@ -27,6 +27,8 @@ class Cost(BaseModel):
     versions: dict[str, str]
     command: str
     started: str
+    commit: str
+    dirty: bool | None
 
 
 class Meter:
@@ -49,6 +51,7 @@ class Meter:
             versions=versions(),
             command=shlex.join(["atombench", *sys.argv[1:]]),
             started=self.started,
+            **git_state(),
         )
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, TypeAdapter
 from atombench.errors import DataError
 from atombench.evaluation.record import Record, load_record
 from atombench.files import file_digest, write_json
+from atombench.progress import logger
 from atombench.schema import read_model
 
 
@@ -65,26 +66,47 @@ def save_run(path: Path, name: str, config: dict[str, Any], records: list[Path])
     write_json(path, {"run": name, "config": config, "records": entries})
 
 
-def load_results(runs: list[Path]) -> list[Result]:
-    """Read all records of the given runs, each unit once, sorted by unit.
+def load_results(runs: list[Path]) -> tuple[list[Result], list[str]]:
+    """Read the records of the given runs, each unit once, sorted by unit; and say which were left out, and why.
 
-    A run whose record was since replaced by another run (with other options, say) no longer counts for that unit.
+    Left out are records that have gone, are damaged or changed since they were listed (unless another run has listed them as
+    they are now), and those whose board has a newer manifest: boards never mix two.
 
     Raises:
-        DataError: a list or a record is missing or not valid, or a record is not as any run has listed it.
+        DataError: a list is missing or not valid, or there is nothing to show.
     """
     results: dict[str, Result] = {}
-    changed: dict[str, str] = {}
+    notes: dict[str, str] = {}
     for run in sorted(runs):
         for entry in read_model(_RUN_LIST, run).records:
-            if not entry.record.is_file():
-                msg = f"{run} lists {entry.record}, which is gone; run the workflow for it again, or delete {run}"
-                raise DataError(msg)
-            if file_digest(entry.record) == entry.sha256:
-                results[entry.unit] = Result(load_record(entry.record), entry.record, entry.sha256)
-            else:
-                changed[entry.unit] = f"{run} lists {entry.record}, which has changed since"
-    if unlisted := [text for unit, text in sorted(changed.items()) if unit not in results]:
-        msg = f"{unlisted[0]} ({len(unlisted)} such records); run the workflow for it again, or delete the list"
+            try:
+                results[entry.unit] = _listed(entry)
+            except DataError as error:
+                notes[entry.unit] = f"{entry.unit} of {run.stem}: {error}"
+    kept = _of_newest_manifest(list(results.values()))
+    older = set(results) - {result.record.unit.key for result in kept}
+    left_out = [note for unit, note in sorted(notes.items()) if unit not in results]
+    left_out += [f"{unit}: its board has a newer manifest" for unit in sorted(older)]
+    for note in left_out:
+        logger.warning("left out: %s", note)
+    if not kept:
+        msg = "no records to show" + "".join(f"; {note}" for note in left_out)
         raise DataError(msg)
-    return [results[key] for key in sorted(results)]
+    return sorted(kept, key=lambda result: result.record.unit.key), left_out
+
+
+def _listed(entry: RunEntry) -> Result:
+    if file_digest(entry.record) != entry.sha256:
+        msg = f"{entry.record} has changed since it was listed; run the workflow for it again"
+        raise DataError(msg)
+    return Result(load_record(entry.record), entry.record, entry.sha256)
+
+
+def _of_newest_manifest(results: list[Result]) -> list[Result]:
+    newest: dict[tuple[str | int, ...], Record] = {}
+    for result in results:
+        record = result.record
+        known = newest.setdefault(record.unit.board, record)
+        if record.training.started > known.training.started:
+            newest[record.unit.board] = record
+    return [one for one in results if one.record.digests.manifest == newest[one.record.unit.board].digests.manifest]

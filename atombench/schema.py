@@ -14,14 +14,26 @@ from atombench.files import read_json
 T = TypeVar("T")
 
 
+class _EachKeyOnce(yaml.SafeLoader):
+    """Reads plain values, and refuses a key that stands twice in one mapping."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and "merge" not in key.tag]
+        if twice := [name for name in names if names.count(name) > 1]:
+            problem = f"the key {twice[0]!r} stands twice"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+        self.flatten_mapping(node)
+        return super().construct_mapping(node, deep)
+
+
 def read_yaml(path: Path) -> Any:
     """Read a YAML file of plain values.
 
     Raises:
-        ConfigError: the file is missing or is not YAML.
+        ConfigError: the file is missing, is not YAML, or names a key twice.
     """
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return _EachKeyOnce(path.read_text(encoding="utf-8")).get_single_data()
     except OSError as error:
         msg = f"cannot read {path}: {error.strerror or error}"
         raise ConfigError(msg) from error

@@ -28,6 +28,9 @@ def mirror(results: list[Result], store: Path) -> dict[str, str]:
     Args:
         results: all records that the store shall show.
         store: SQLite file, made if missing; artifacts go to `artifacts` beside it.
+
+    Raises:
+        DataError: the store cannot be written or is not one, or a curve is damaged.
     """
     client, experiment = _open(store)
     known: dict[str, list[Any]] = {}
@@ -55,7 +58,9 @@ def mirror(results: list[Result], store: Path) -> dict[str, str]:
 def _open(store: Path) -> tuple[Any, str]:
     import logging
 
+    from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
+    from sqlalchemy.exc import SQLAlchemyError
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow").setLevel(logging.WARNING)
@@ -64,12 +69,16 @@ def _open(store: Path) -> tuple[Any, str]:
     except OSError as error:
         msg = f"cannot write {store}: {error.strerror or error}"
         raise DataError(msg) from error
-    client = MlflowClient(tracking_uri=f"sqlite:///{store.resolve()}")
-    found = client.get_experiment_by_name(EXPERIMENT)
-    if found is not None:
-        return client, found.experiment_id
-    location = (store.parent / "artifacts").resolve().as_uri()
-    return client, client.create_experiment(EXPERIMENT, artifact_location=location)
+    try:
+        client = MlflowClient(tracking_uri=f"sqlite:///{store.resolve()}")
+        found = client.get_experiment_by_name(EXPERIMENT)
+        if found is not None:
+            return client, found.experiment_id
+        location = (store.parent / "artifacts").resolve().as_uri()
+        return client, client.create_experiment(EXPERIMENT, artifact_location=location)
+    except (SQLAlchemyError, MlflowException) as error:
+        msg = f"{store} is not an MLflow store ({str(error).splitlines()[0]}); delete it, it is made anew from the records"
+        raise DataError(msg) from error
 
 
 def _all_runs(client: Any, experiment: str) -> list[Any]:
@@ -93,7 +102,7 @@ def _log(client: Any, experiment: str, result: Result) -> None:
     params = {**record.unit.model_dump(), **{f"option.{name}": value for name, value in record.options.items()}}
     tags = {
         "atombench.protocol": record.protocol_version, "atombench.status": record.status, "atombench.role": record.role,
-        "git.commit": record.commit, "git.dirty": str(record.dirty),
+        "git.commit": record.training.commit, "git.dirty": str(record.training.dirty),
         **{f"digest.{name}": value for name, value in record.digests.model_dump().items()},
     }  # fmt: skip
     metrics = [

@@ -1,4 +1,5 @@
 # Everything that is not a rule: the checked configuration, names of files, and what each rule depends on.
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -9,6 +10,7 @@ from atombench.methods.registry import default_options, resolved_options
 from atombench.methods.table import METHODS
 from atombench.orphans import lead_steps
 from atombench.provenance import code_digest
+from atombench.schema import read_yaml
 from atombench.stale_lock import release_stale_lock
 from atombench.volumes.registry import Row, read_registry
 from atombench.volumes.sources import READERS
@@ -24,6 +26,8 @@ if MAIN:
         logger.info("An earlier run was killed and left its lock behind; no run is alive here, so the lock was released.")
 
 try:
+    for path in workflow.configfiles:
+        read_yaml(Path(path))  # Snakemake's own reader passes over a key that stands twice
     RUN = check_run(dict(config), "configuration", build_methods=MAIN)
     REGISTRY, DEFAULTS = read_registry(), default_options()
 except AtomBenchError as error:
@@ -61,7 +65,8 @@ def row_of(wildcards):
 def shown_texts(wildcards):
     """What the page says of datasets and methods, so that a corrected licence or note reaches it."""
     rows = {name: row.model_dump_json(include=set(Row.model_fields)) for name, row in REGISTRY.items()}
-    return json.dumps([rows, {name: entry.note for name, entry in METHODS.items()}], sort_keys=True)
+    texts = json.dumps([rows, {name: entry.note for name, entry in METHODS.items()}], sort_keys=True)
+    return hashlib.sha256(texts.encode()).hexdigest()
 
 
 def reader_code(command):
@@ -78,7 +83,8 @@ def method_code(command):
     """Digest of a sub-command's code together with the method's file."""
 
     def digest(wildcards):
-        return code_digest(f"atombench.commands.{command}", METHODS[wildcards.method].module)
+        entry = METHODS[wildcards.method]
+        return f"{entry.cls} {code_digest(f'atombench.commands.{command}', entry.module)}"
 
     return digest
 
@@ -87,6 +93,11 @@ def method_options(wildcards):
     """The method's options as JSON: defaults with this run's overrides."""
     overrides = RUN.methods[wildcards.method] or {}
     return json.dumps(resolved_options(wildcards.method, overrides, DEFAULTS), sort_keys=True)
+
+
+def method_role(wildcards):
+    """The method's role, which stands in its record."""
+    return METHODS[wildcards.method].role
 
 
 def gpus_of(wildcards):

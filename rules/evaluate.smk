@@ -19,6 +19,7 @@ rule evaluate:
         mem_mb=6000,
         runtime=30,
     params:
+        role=method_role,
         code=code_digest("atombench.commands.evaluate"),
     shell:
         "atombench evaluate {wildcards.method} --volumes {input.volumes} --manifest {input.manifest}"

@@ -1,6 +1,7 @@
 """The command as a user meets it: one clear line for bad input, exit status not 0, nothing half-written."""
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -15,10 +16,13 @@ import yaml
 from atombench.atom.manifest import Manifest
 from atombench.config import check_run
 from atombench.errors import ConfigError
+from atombench.schema import read_yaml
 from atombench.volumes.volume_set import VolumeSet
 from tests.conftest import ROOT
+from tests.evaluation.records import example
 from tests.volumes.test_sources import nifti_collection, with_checksums
 
+STEP = {"facts": {}, "cost": example().training.model_dump()}
 DEFAULT = yaml.safe_load((ROOT / "config/config.yaml").read_text())
 
 
@@ -62,6 +66,9 @@ def test_the_matrix_repeats_only_seeded_methods() -> None:
         ({"seedz": [1]}, "unknown key 'seedz'; did you mean 'seeds'"),
         ({"seeds": ["one"]}, "seeds.0: Input should be a valid integer"),
         ({"seeds": [-1]}, "seeds.0: Input should be greater than or equal to 0"),
+        ({"seeds": ["1"]}, "seeds.0: Input should be a valid integer"),
+        ({"seeds": [10**30]}, "seeds.0: Input should be less than"),
+        ({"methods": {"regismcan": {"learning_rate": "1e-3"}}}, "got '1e-3' \\(YAML reads 1e-3 as text; write 1.0e-3\\)"),
         ({"seeds": [1, 1]}, "seeds: Value error, 1 stands in the list more than once"),
         ({"gatherings": "hard"}, "gatherings: Input should be a valid list"),
         ({"splits": ["non"]}, "unknown split rule 'non'; did you mean 'none'"),
@@ -75,6 +82,12 @@ def test_a_wrong_configuration_is_answered_with_what_is_right(change: dict[str, 
     with pytest.raises(ConfigError, match=message) as error:
         check_run({**DEFAULT, **change})
     assert "\n" not in str(error.value)
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("run: a\nseeds: [1]\nseeds: [5]\n")
+    with pytest.raises(ConfigError, match="the key 'seeds' stands twice"):
+        read_yaml(tmp_path / "c.yaml")
 
 
 @pytest.mark.skipif(shutil.which("snakemake") is None, reason="snakemake is not on PATH")
@@ -209,11 +222,18 @@ def test_evaluate_refuses_predictions_of_another_manifest(toy: VolumeSet, toy_ma
     toy.save(tmp_path / "v.npz")
     toy_manifest.save(tmp_path / "m.parquet")
     boxes = np.zeros((toy_manifest.counts["test"], 729), np.float32)
-    save_predictions(tmp_path / "p.parquet", Predictions(boxes=boxes), "0" * 64)
+    (tmp_path / "w").write_bytes(b"weights")
+    source = {"manifest": "0" * 64, "method": "constant", "seed": "1", "weights": "0" * 64}
+    save_predictions(tmp_path / "p.parquet", Predictions(boxes=boxes), source)
+    (tmp_path / "t").write_text(json.dumps(STEP))
     files = {"volumes": "v.npz", "manifest": "m.parquet", "weights": "w", "predictions": "p.parquet"}
     files |= {"training": "t", "predicting": "t", "out": "record.json"}
     line = refused(atombench("evaluate", "constant", *(f"--{name}={tmp_path / file}" for name, file in files.items())))
-    assert f"answers manifest {'0' * 64}, expected {toy_manifest.digest}" in line
+    assert f"comes from manifest {'0' * 64}, expected {toy_manifest.digest}" in line
+    source["manifest"] = toy_manifest.digest
+    save_predictions(tmp_path / "p.parquet", Predictions(boxes=boxes), source)
+    line = refused(atombench("evaluate", "constant", *(f"--{name}={tmp_path / file}" for name, file in files.items())))
+    assert f"comes from weights {'0' * 64}, expected" in line
     assert not (tmp_path / "record.json").exists()
 
 

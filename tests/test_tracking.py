@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from atombench.errors import DataError
 from atombench.evaluation.record import Record, save_record
 from atombench.runs import Result, load_results, save_run
 from atombench.tracking import EXPERIMENT, UNIT_TAG, mirror
@@ -18,7 +19,7 @@ def stored(folder: Path, *records: Record) -> list[Result]:
         path.with_name("curve.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         paths.append(path)
     save_run(folder / "run.json", "test", {}, paths)
-    return load_results([folder / "run.json"])
+    return load_results([folder / "run.json"])[0]
 
 
 def runs_in(store: Path) -> dict[str, object]:
@@ -62,7 +63,7 @@ def test_a_run_holds_params_metrics_by_step_tags_and_artifacts(place: Path) -> N
     client, run = runs_in(store)[record.unit.key]
     assert run.data.params["method"] == "regismcan"
     assert run.data.params["option.steps"] == "3"
-    assert run.data.tags["git.commit"] == record.commit
+    assert run.data.tags["git.commit"] == record.training.commit
     assert run.data.tags["digest.manifest"] == record.digests.manifest
     assert run.data.metrics["test/strict/fine_recall_at_1"] == pytest.approx(record.metrics[0].value)
     history = client.get_metric_history(run.info.run_id, "train/loss")
@@ -82,3 +83,10 @@ def test_a_run_that_was_cut_short_is_replaced(place: Path) -> None:
     assert mirror(stored(place, record), store) == {record.unit.key: "replaced"}
     assert isinstance(client, MlflowClient)
     assert len(runs_in(store)) == 1
+
+
+def test_a_file_that_is_no_store_is_named(place: Path) -> None:
+    (place / "junk.db").write_text("junk, not a database, and long enough to be read as one" * 20)
+    with pytest.raises(DataError, match=r"junk\.db is not an MLflow store .*delete it") as error:
+        mirror(stored(place, example("constant")), place / "junk.db")
+    assert "\n" not in str(error.value)

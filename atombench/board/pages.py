@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.resources
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,6 @@ import pandas as pd
 from atombench import PROTOCOL, __version__
 from atombench.board.figures import score_figure
 from atombench.board.tables import ALL_SEEDS, BOARD_COLUMNS, CHANCE, long_table
-from atombench.errors import DataError
 from atombench.evaluation.protocols import PRIMARY
 from atombench.evaluation.record import Record
 from atombench.files import written_whole
@@ -62,16 +62,17 @@ SHOWN = (
 )
 
 
-def build_board(results: list[Result], datasets: dict[str, DatasetRow], out: Path) -> None:
+def build_board(results: list[Result], datasets: dict[str, DatasetRow], out: Path, left_out: Sequence[str] = ()) -> None:
     """Write `results.csv`, `index.html` and what the page needs into a folder.
 
     Args:
         results: all records to show.
         datasets: the registry, for titles and licences.
         out: the folder.
+        left_out: records that are not shown, with the reason.
 
     Raises:
-        DataError: a file cannot be written, or runs of one board answer different manifests.
+        DataError: a file cannot be written.
     """
     records = sorted((result.record for result in results), key=lambda record: record.unit.key)
     table = long_table(records)
@@ -81,8 +82,8 @@ def build_board(results: list[Result], datasets: dict[str, DatasetRow], out: Pat
     )  # fmt: skip
     page = environment.get_template("index.html.j2").render(
         boards=[_board(place, records, table, datasets) for place in sorted({record.unit.board for record in records})],
-        columns=SHOWN, protocol=PROTOCOL, version=__version__, runs=len(records),
-        commits=sorted({record.commit[:12] + ("+" if record.dirty else "") for record in records}),
+        columns=SHOWN, protocol=PROTOCOL, version=__version__, runs=len(records), left_out=left_out,
+        commits=sorted({record.training.commit[:12] + ("+" if record.training.dirty else "") for record in records}),
     )  # fmt: skip
     with written_whole(out / "results.csv") as temporary:
         table.to_csv(temporary, index=False, lineterminator="\n")
@@ -114,7 +115,7 @@ def _board(
         "licence": row.licence if row else "not in the registry",
         "note": row.note if row else "",
         "counts": _counts(here),
-        "manifest": _one_manifest(place, on_board),
+        "manifest": on_board[0].digests.manifest,
         "rows": [_method_row(method, here, on_board, roles) for method in [*scored.index, *without, CHANCE]],
         "failed": [record for record in on_board if record.status == "failed"],
         "figure": score_figure(scored.reset_index(), roles, chance, "strict recall@1, 95 % interval (log scale)"),
@@ -126,17 +127,6 @@ def _counts(here: pd.DataFrame) -> dict[str, int]:
     strict, published = (here[here["protocol"] == protocol] for protocol in ("strict", "published"))
     numbers = {"volumes": published["n_volumes"], "sections": published["n_sections"], "labelled": strict["n_sections"]}
     return {name: int(column.max()) if len(column) else 0 for name, column in numbers.items()}
-
-
-def _one_manifest(place: tuple[Any, ...], records: list[Record]) -> str:
-    digests = {record.digests.manifest: record.unit.key for record in records}
-    if len(digests) > 1:
-        runs = " and ".join(f"{key} ({digest[:12]})" for digest, key in sorted(digests.items())[:2])
-        msg = (
-            f"runs of one board answer different manifests: {runs}; run the older one again, or delete its list in results/runs"
-        )
-        raise DataError(msg)
-    return next(iter(digests))
 
 
 def _method_row(method: str, here: pd.DataFrame, records: list[Record], roles: dict[str, str]) -> dict[str, Any]:

@@ -7,7 +7,6 @@ import typer
 
 from atombench.board.pages import build_board
 from atombench.commands.arguments import REGISTRY_DEFAULT, Log, Registry
-from atombench.errors import DataError
 from atombench.progress import log_to, logger
 from atombench.runs import load_results
 from atombench.volumes.registry import read_registry
@@ -21,8 +20,6 @@ def run(
 ) -> None:
     """Build the leaderboard: index.html (opens from the file system) and results.csv."""
     log_to(log)
-    results = load_results(runs)
-    if not results:
-        raise DataError("no records to show: the run lists are empty")
-    build_board(results, read_registry(registry), out)
+    results, left_out = load_results(runs)
+    build_board(results, read_registry(registry), out, left_out)
     logger.info("board %s: %d runs", out / "index.html", len(results))

@@ -15,7 +15,7 @@ from atombench.files import file_digest
 from atombench.methods.predictions import load_predictions
 from atombench.methods.registry import entry_of
 from atombench.progress import log_to, logger
-from atombench.provenance import code_digest, git_state
+from atombench.provenance import code_digest
 from atombench.schema import read_model
 from atombench.volumes.volume_set import VolumeSet
 
@@ -39,9 +39,9 @@ def run(
     log_to(log)
     entry = entry_of(method)
     volume_set, drawn = VolumeSet.load(volumes), Manifest.load(manifest)
-    answers = load_predictions(predictions, drawn.digest, drawn.counts["test"])
+    source = {"manifest": drawn.digest, "method": method, "seed": str(seed), "weights": file_digest(weights)}
+    answers = load_predictions(predictions, source, drawn.counts["test"])
     trained, predicted = (read_model(STEP_FILE, path) for path in (training, predicting))
-    state = git_state()
     record = Record(
         unit=Unit(
             dataset=drawn.dataset, gathering=drawn.gathering, split=drawn.split, scale=drawn.scale,
@@ -51,8 +51,6 @@ def run(
         role=entry.role,
         options=trained.facts,
         about=predicted.facts,
-        commit=state["commit"],
-        dirty=state["dirty"],
         digests=Digests(
             volumes=volume_set.digest, manifest=drawn.digest, weights=file_digest(weights),
             predictions=file_digest(predictions), code=code_digest(*STEPS, entry.module),

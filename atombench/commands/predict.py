@@ -21,7 +21,7 @@ from atombench.commands.arguments import (
     parsed_options,
 )
 from atombench.cost import Meter
-from atombench.files import write_json
+from atombench.files import file_digest, write_json
 from atombench.methods.contract import Resources
 from atombench.methods.predictions import in_manifest_order, save_predictions
 from atombench.methods.registry import build, device_for
@@ -52,6 +52,7 @@ def run(
     queries = make_queries(VolumeSet.load(volumes), drawn)
     predictions = built.predict(load_weights(weights), queries, resources)
     predictions.check(len(queries))
-    save_predictions(out, in_manifest_order(predictions, query_order(drawn)), drawn.digest)
+    source = {"manifest": drawn.digest, "method": method, "seed": str(seed), "weights": file_digest(weights)}
+    save_predictions(out, in_manifest_order(predictions, query_order(drawn)), source)
     write_json(cost, {"facts": dict(predictions.about), "cost": meter.read().model_dump()})
     logger.info("predicted %s seed %d: %d queries in %.1f s", method, seed, len(queries), meter.read().seconds)

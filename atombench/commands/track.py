@@ -18,4 +18,5 @@ def run(
 ) -> None:
     """Mirror records and training curves into MLflow; unchanged ones are left alone."""
     log_to(log)
-    mirror(load_results(runs), store)
+    results, _ = load_results(runs)
+    mirror(results, store)

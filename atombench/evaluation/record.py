@@ -95,8 +95,6 @@ class Record(Part):
     role: str
     options: dict[str, Any]
     about: dict[str, Any]
-    commit: str
-    dirty: bool | None
     digests: Digests
     training: Cost
     predicting: Cost

@@ -26,8 +26,8 @@ def in_manifest_order(predictions: Predictions, order: NDArray[np.int64]) -> Pre
     return dataclasses.replace(predictions, **{name: array[back] for name, array in arrays.items() if array is not None})
 
 
-def save_predictions(path: Path, predictions: Predictions, manifest_digest: str) -> None:
-    """Write predictions; the same content gives the same bytes."""
+def save_predictions(path: Path, predictions: Predictions, source: dict[str, str]) -> None:
+    """Write predictions and what they come from (manifest, method, seed, weights); the same content gives the same bytes."""
     columns, count = {}, 0
     for name, width in COLUMNS.items():
         array = getattr(predictions, name)
@@ -35,22 +35,23 @@ def save_predictions(path: Path, predictions: Predictions, manifest_digest: str)
             count = len(array)
             columns[name] = pa.FixedSizeListArray.from_arrays(np.ascontiguousarray(array).reshape(-1), width)
     table = pa.table({"section": np.arange(count), **columns})
-    about = {"manifest_digest": manifest_digest, "probabilities": str(predictions.probabilities).lower()}
+    about = {**source, "probabilities": str(predictions.probabilities).lower()}
     with written_whole(path) as temporary:
         pq.write_table(table.replace_schema_metadata(about), temporary, compression="zstd", use_dictionary=False)
 
 
-def load_predictions(path: Path, manifest_digest: str, sections: int) -> Predictions:
-    """Read and check predictions for a manifest with this many test sections.
+def load_predictions(path: Path, source: dict[str, str], sections: int) -> Predictions:
+    """Read and check predictions that come from a manifest with this many test sections, a method, a seed and weights.
 
     Raises:
-        DataError: the file is damaged, belongs to another manifest, misses sections, or holds unusable values.
+        DataError: the file is damaged, comes from something else, misses sections, or holds unusable values.
     """
     table = read_parquet(path)
     about = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
-    if about.get("manifest_digest") != manifest_digest:
-        msg = f"{path} answers manifest {about.get('manifest_digest')}, expected {manifest_digest}; predict again"
-        raise DataError(msg)
+    for what, expected in source.items():
+        if about.get(what) != expected:
+            msg = f"{path} comes from {what} {about.get(what)}, expected {expected}; predict again"
+            raise DataError(msg)
     if table.num_rows != sections or not np.array_equal(table["section"].to_numpy(), np.arange(sections)):
         msg = f"{path} must hold sections 0 to {sections - 1} in this order, it holds {table.num_rows} rows"
         raise DataError(msg)

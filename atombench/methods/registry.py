@@ -82,7 +82,8 @@ def resolved_options(name: str, overrides: Mapping[str, Any], defaults: dict[str
         if not isinstance(value, (int, float) if expected is float else expected) or isinstance(value, bool) != (
             expected is bool
         ):
-            msg = f"option {key} of {name} must be of type {expected.__name__}, got {value!r}"
+            hint = " (YAML reads 1e-3 as text; write 1.0e-3)" if expected is float and isinstance(value, str) else ""
+            msg = f"option {key} of {name} must be of type {expected.__name__}, got {value!r}{hint}"
             raise ConfigError(msg)
         options[key] = expected(value)
     return options

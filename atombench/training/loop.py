@@ -210,7 +210,7 @@ def in_volumes(
 
 
 class _CurveLog:
-    """Writes the training curve line by line, so that it can be followed while the training runs."""
+    """Writes the training curve, a line at each validation."""
 
     def __init__(self, path: Path | None) -> None:
         self.path = path

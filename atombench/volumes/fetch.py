@@ -40,8 +40,16 @@ class SourceFile:
 
 
 def data_dirs() -> list[Path]:
-    """Folders in which the user keeps data (`ATOMBENCH_DATA_DIRS`, colon-separated)."""
-    return [Path(part).expanduser() for part in os.environ.get(DATA_DIRS, "").split(":") if part]
+    """Folders in which the user keeps data (`ATOMBENCH_DATA_DIRS`, colon-separated).
+
+    Raises:
+        FetchError: one of them begins with the home of an unknown user.
+    """
+    try:
+        return [Path(part).expanduser() for part in os.environ.get(DATA_DIRS, "").split(":") if part]
+    except RuntimeError as error:
+        msg = f"{DATA_DIRS} holds a folder that cannot be found: {error}"
+        raise FetchError(msg) from error
 
 
 def find_folder(name: str, listing: str, checksum: str) -> Path:
@@ -52,8 +60,8 @@ def find_folder(name: str, listing: str, checksum: str) -> Path:
     """
     notes = []
     for top in data_dirs():
-        for folder in (top, top / name):
-            if folder.name != name or not folder.is_dir():
+        for folder in [top / name, *([top] if top.name == name else [])]:
+            if not folder.is_dir():
                 continue
             if not (folder / listing).is_file():
                 notes.append(f"{folder} holds no {listing}")
@@ -149,14 +157,17 @@ def write_receipt(path: Path, dataset: str, files: list[SourceFile], found: dict
     write_json(path, {"dataset": dataset, "files": entries})
 
 
-def read_receipt(path: Path) -> dict[str, Path]:
+def read_receipt(path: Path, dataset: str) -> dict[str, Path]:
     """Read a receipt; gives the files' paths by name, after checking that they are still what they were.
 
     Raises:
-        DataError: the receipt is not valid, or a file has gone or changed since it was fetched.
+        DataError: the receipt is not valid or of another dataset, or a file has gone or changed since it was fetched.
     """
-    entries = read_model(_RECEIPT, path).files
-    for entry in entries:
+    receipt = read_model(_RECEIPT, path)
+    if receipt.dataset != dataset:
+        msg = f"{path} is the receipt of {receipt.dataset!r}, expected that of {dataset!r}"
+        raise DataError(msg)
+    for entry in receipt.files:
         if not entry.path.is_file():
             msg = f"{entry.path} was fetched but is gone; delete {path} to fetch it again"
             raise DataError(msg)
@@ -164,4 +175,4 @@ def read_receipt(path: Path) -> dict[str, Path]:
             sums = f"{entry.algorithm} {found}, expected {entry.checksum}"
             msg = f"{entry.path} has {sums}; delete {path} to fetch it again"
             raise DataError(msg)
-    return {entry.name: entry.path for entry in entries}
+    return {entry.name: entry.path for entry in receipt.files}

@@ -60,5 +60,5 @@ def test_a_page_of_made_up_records_opens(tmp_path: Path) -> None:
         paths.append(tmp_path / record.unit.method / "record.json")
         save_record(paths[-1], record)
     save_run(tmp_path / "run.json", "test", {}, paths)
-    build_board(load_results([tmp_path / "run.json"]), {}, tmp_path / "board")
+    build_board(load_results([tmp_path / "run.json"])[0], {}, tmp_path / "board")
     check_page(tmp_path / "board/index.html", boards=1)

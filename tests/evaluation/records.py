@@ -16,6 +16,8 @@ def example(method: str = "constant", seed: int = 1, rate: float = 0.3, gatherin
     cost = Cost(
         seconds=1.5, peak_memory_mib=100.0, peak_gpu_memory_mib=None, device="cpu", threads=1, host={"processor": "a chip"},
         versions={"numpy": "2"}, command="atombench train", started="2026-01-01T00:00:00+00:00",
+        commit="c" * 40,
+        dirty=False,
     )  # fmt: skip
     metrics = []
     for protocol, name in (("strict", "fine_recall@1"), ("published", "high@5")):
@@ -37,8 +39,7 @@ def example(method: str = "constant", seed: int = 1, rate: float = 0.3, gatherin
         )
     content: dict[str, object] = {
         "unit": Unit(dataset="toy", gathering=gathering, split="none", scale=1, method=method, seed=seed),
-        "status": "complete", "role": "control", "options": {"steps": 3}, "about": {"parameters": 7}, "commit": "c" * 40,
-        "dirty": False,
+        "status": "complete", "role": "control", "options": {"steps": 3}, "about": {"parameters": 7},
         "digests": Digests(volumes="1" * 64, manifest="2" * 64, weights="3" * 64, predictions="4" * 64, code="5" * 64),
         "training": cost, "predicting": cost, "volumes": [f"v{n}" for n in range(20)], "metrics": metrics,
     }  # fmt: skip

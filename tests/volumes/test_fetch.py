@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from atombench.errors import DataError, FetchError
-from atombench.volumes.fetch import DATA_DIRS, SourceFile, fetch, find_folder, read_receipt, write_receipt
+from atombench.volumes.fetch import DATA_DIRS, SourceFile, data_dirs, fetch, find_folder, read_receipt, write_receipt
 
 CONTENT = b"forty-two volumes"
 MD5 = hashlib.md5(CONTENT).hexdigest()
@@ -110,10 +110,18 @@ def test_a_file_that_changed_after_fetching_is_noticed(tmp_path: Path) -> None:
     path.write_bytes(CONTENT)
     file = SourceFile("volumes.bin", "md5", MD5)
     write_receipt(tmp_path / "receipt.json", "toy", [file], {"volumes.bin": path})
-    assert read_receipt(tmp_path / "receipt.json") == {"volumes.bin": path}
+    assert read_receipt(tmp_path / "receipt.json", "toy") == {"volumes.bin": path}
     path.write_bytes(b"changed")
     with pytest.raises(DataError, match=f"expected {MD5}"):
-        read_receipt(tmp_path / "receipt.json")
+        read_receipt(tmp_path / "receipt.json", "toy")
     path.unlink()
     with pytest.raises(DataError, match="is gone"):
-        read_receipt(tmp_path / "receipt.json")
+        read_receipt(tmp_path / "receipt.json", "toy")
+    with pytest.raises(DataError, match="is the receipt of 'toy', expected that of 'other'"):
+        read_receipt(tmp_path / "receipt.json", "other")
+
+
+def test_a_data_folder_of_an_unknown_user_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(DATA_DIRS, "~nosuchuser/data")
+    with pytest.raises(FetchError, match="ATOMBENCH_DATA_DIRS holds a folder that cannot be found"):
+        data_dirs()

@@ -1,4 +1,6 @@
+import gzip
 import hashlib
+import re
 from pathlib import Path
 
 import nibabel
@@ -189,3 +191,47 @@ def test_a_label_column_that_is_missing_is_named(tmp_path: Path, monkeypatch: py
     row = nifti_collection(tmp_path / "brains").model_copy(update={"label_column": "diagnosis"})
     with pytest.raises(DataError, match=r"people\.csv has no column 'diagnosis' \(it has subject, sex\)"):
         _curated(row, tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("subject,sex\ns00,F,x\n", "line 2 has another number of fields than the header"),
+        ("subject,sex\ns00,F\ns00,M\n", "names subjects twice: s00"),
+        ("", "has no column 'subject' \\(it has none\\)"),
+    ],
+)
+def test_a_table_that_misleads_is_refused(table: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nifti_collection(tmp_path / "brains")
+    (tmp_path / "brains" / "people.csv").write_text(table)
+    with pytest.raises(DataError, match=message):
+        _curated(with_checksums(tmp_path / "brains"), tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("kind", ["complex", "rgb", "header", "stream"])
+def test_an_image_that_is_not_one_of_real_numbers_is_refused_in_one_line(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "i.nii.gz"
+    volume = textured(1, 12)[0]
+    if kind == "rgb":
+        volume = np.zeros((12, 12, 12), dtype=[("R", "u1"), ("G", "u1"), ("B", "u1")])
+    nibabel.save(nibabel.Nifti1Image(volume.astype(np.complex64) if kind == "complex" else volume, np.eye(4)), path)
+    content = bytearray(gzip.decompress(path.read_bytes()))
+    if kind == "header":
+        content[70:72] = (845).to_bytes(2, "little")
+        path.write_bytes(gzip.compress(bytes(content)))
+    if kind == "stream":
+        packed = bytearray(path.read_bytes())
+        packed[100:160] = b"\xff" * 60
+        path.write_bytes(bytes(packed))
+    with pytest.raises(DataError, match=re.escape(str(path))) as error:
+        nifti.read_image(path)
+    assert "\n" not in str(error.value)
+
+
+def test_checksum_lists_of_either_style_and_nested_folders_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = nifti_collection(tmp_path / "sub" / "brains")
+    listing = tmp_path / "sub" / "brains" / "SUMS"
+    listing.write_text(listing.read_text().replace("  t1/", " *./t1/"))
+    sums = hashlib.sha256(listing.read_bytes()).hexdigest()
+    row = row.model_copy(update={"folder": "sub/brains", "checksums_sha256": sums})
+    assert len(_curated(row, tmp_path, monkeypatch).ids) == 10
