@@ -25,26 +25,8 @@ def score_figure(rows: pd.DataFrame, roles: dict[str, str], chance: float | None
 
     figure = go.Figure()
     rows = rows.astype({name: float for name in ("value", "ci_low", "ci_high")})
-    for role, colour in ROLE_COLOURS.items():
-        some = rows[rows["method"].map(roles).eq(role)]
-        value, low, high = (np.maximum(some[name], LOWEST_DRAWN) for name in ("value", "ci_low", "ci_high"))
-        figure.add_scatter(
-            x=list(value),
-            y=list(some["method"]),
-            mode="markers",
-            name=role,
-            marker={"size": 10, "color": colour, "symbol": ROLE_SYMBOLS[role]},
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "color": colour,
-                "thickness": 1.5,
-                "array": list(high - value),
-                "arrayminus": list(value - low),
-            },
-            customdata=some[["value", "ci_low", "ci_high"]].to_numpy().tolist(),
-            hovertemplate="%{y}: %{customdata[0]:.4f} (%{customdata[1]:.4f} to %{customdata[2]:.4f})<extra></extra>",
-        )
+    for role in ROLE_COLOURS:
+        figure.add_scatter(**_whiskers(rows[rows["method"].map(roles).eq(role)], role))
     if chance is not None:
         figure.add_vline(x=chance, line={"dash": "dot", "color": "#c0392b"})
         figure.add_annotation(
@@ -67,6 +49,29 @@ def score_figure(rows: pd.DataFrame, roles: dict[str, str], chance: float | None
         template=None,
     )
     return str(figure.to_json())
+
+
+def _whiskers(some: pd.DataFrame, role: str) -> dict[str, object]:
+    """Points with their intervals, for the methods of one role."""
+    colour = ROLE_COLOURS[role]
+    value, low, high = (np.maximum(some[name], LOWEST_DRAWN) for name in ("value", "ci_low", "ci_high"))
+    return {
+        "x": list(value),
+        "y": list(some["method"]),
+        "mode": "markers",
+        "name": role,
+        "marker": {"size": 10, "color": colour, "symbol": ROLE_SYMBOLS[role]},
+        "error_x": {
+            "type": "data",
+            "symmetric": False,
+            "color": colour,
+            "thickness": 1.5,
+            "array": list(high - value),
+            "arrayminus": list(value - low),
+        },
+        "customdata": some[["value", "ci_low", "ci_high"]].to_numpy().tolist(),
+        "hovertemplate": "%{y}: %{customdata[0]:.4f} (%{customdata[1]:.4f} to %{customdata[2]:.4f})<extra></extra>",
+    }
 
 
 def _score_axis(title: str) -> dict[str, object]:
