@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -17,6 +18,9 @@ from atombench.volumes.sources import reader_of
 from atombench.volumes.volume_set import VolumeSet
 
 ROOT = Path(__file__).parents[1]
+
+hypothesis.settings.register_profile("atombench", deadline=None, derandomize=True)  # no test is timed
+hypothesis.settings.load_profile("atombench")
 
 
 def needs(condition: object, reason: str) -> None:

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from atombench.atom.geometry import BlockGrid
 from atombench.atom.manifest import Manifest, make_manifest
-from atombench.atom.queries import make_queries
+from atombench.atom.queries import make_queries, query_order
+from atombench.atom.ranking import first_correct
 from atombench.methods.contract import Resources, make_task
 from atombench.methods.network import NetworkMethod
 from atombench.methods.regismcan import RegisMcanNetwork, RegisMcanOptions, opened_blocks
@@ -149,20 +150,21 @@ def test_training_is_repeatable_and_keyed_by_the_seed(name: str, toy: VolumeSet,
     assert not all((first[key] == other[key]).all() for key in first)
 
 
-def test_described_learns_where_sections_are_cut(mni: VolumeSet) -> None:
+def test_described_beats_the_constant_after_seconds_of_training(mni: VolumeSet) -> None:
+    """Three seeds gave 0.55 to 0.59 here, the constant control 0.387; on six test volumes."""
     manifest = make_manifest(mni, "hard", "none", 1)
-    options = {"steps": 120, "width": 32, "batch_volumes": 8, "validations": 1, "learning_rate": 0.003}
-    method, queries = build("regismcan", options), make_queries(mni, manifest)
+    method = build("regismcan", {"steps": 300, "batch_volumes": 8, "validations": 2})
     weights = method.fit(make_task(mni, manifest), Resources(seed=1, threads=2))
-    some = queries.of_volume(0)
+    queries = make_queries(mni, manifest)
+    count = queries.of_volume(6).start
     part = dataclasses.replace(
-        queries, volumes=queries.volumes[:1], volume_index=queries.volume_index[some], pixels=queries.pixels[some]
+        queries,
+        volumes=queries.volumes[:6],
+        volume_index=queries.volume_index[:count],
+        pixels=queries.pixels[:count],
     )
     found = method.predict(weights, part, Resources(seed=1, threads=2))
-    from atombench.atom.queries import query_order
-
-    labels = manifest.parts["test"].take(query_order(manifest)[some]).labels(manifest.grid)
-    best = found.coarse.argsort(axis=1)[:, ::-1][:, :5]
-    hits = np.take_along_axis(labels.coarse, best, axis=1).any(axis=1).mean()
-    constant = 0.387  # high@5 of the constant control on this board
-    assert hits > constant
+    labels = manifest.parts["test"].take(query_order(manifest)[:count]).labels(manifest.grid)
+    assert found.coarse is not None
+    ranks, _ = first_correct(found.coarse, labels.coarse)
+    assert (ranks <= 5).mean() > 0.387
