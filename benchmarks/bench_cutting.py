@@ -1,4 +1,4 @@
-"""Cutting and labelling sections: all at once against one section at a time; prints the ratio of medians."""
+"""Cutting and labelling sections, all four outputs: all at once against one section at a time; prints the ratio of medians."""
 
 from __future__ import annotations
 
@@ -6,40 +6,39 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from atombench.atom.geometry import BlockGrid, section_points
-from atombench.atom.labels import label_sections
-from atombench.atom.sections import cut
+from atombench.atom import cut_sections
+from atombench.atom.sections import available_threads
 from benchmarks.timing import REPEATS, median_seconds
-from tests.atom.test_geometry import naive_points
-from tests.atom.test_labels_and_sections import naive_cut, naive_labels
+from tests.atom.naive import naive_section, random_poses
 
-MANY, FEW = 20_000, 200
+MANY, FEW = 200_000, 2000
 
 
 def main() -> None:
-    rng, grid = np.random.default_rng(0), BlockGrid(1)
+    rng = np.random.default_rng(0)
     volumes = rng.random((100, 20, 20, 20)).astype(np.float32)
-    centres, which = rng.integers(0, 20, (MANY, 3)), rng.integers(0, 100, MANY)
-    normals = rng.integers(0, 10, (MANY, 3)) + np.array([0.0, 0.0, 1.0])
-
-    def together() -> None:
-        points = section_points(centres, normals, grid)
-        cut(volumes, which, points, grid)
-        label_sections(points, grid)
+    centres, normals = random_poses(0, MANY, 1)
+    which = rng.integers(0, 100, MANY)
+    tensors = [torch.from_numpy(values) for values in (volumes, which, centres, normals)]
 
     def singly() -> None:
         for row in range(FEW):
-            points = np.rint(naive_points(centres[row], normals[row], 1)).astype(int)
-            naive_cut(volumes[which[row]], points, 1)
-            naive_labels(points, 1)
+            naive_section(volumes[which[row]], centres[row], normals[row], 1)
 
-    rates = {"all at once": MANY / median_seconds(together), "one at a time": FEW / median_seconds(singly)}
+    works = {
+        f"NumPy, {available_threads()} threads": (MANY, lambda: cut_sections(volumes, which, centres, normals)),
+        "NumPy, 1 thread": (MANY, lambda: cut_sections(volumes, which, centres, normals, threads=1)),
+        f"torch, {torch.get_num_threads()} threads": (MANY, lambda: cut_sections(*tensors)),
+        "one at a time": (FEW, singly),
+    }
+    rates = {name: count / median_seconds(work) for name, (count, work) in works.items()}
     for name, rate in rates.items():
         print(f"cut and label, {name}: {rate:,.0f} sections/s (median of {REPEATS})")
-    print(f"ratio: {rates['all at once'] / rates['one at a time']:.0f}")
+    print(f"ratio: {next(iter(rates.values())) / rates['one at a time']:.0f}")
 
 
 main()

@@ -142,18 +142,22 @@ def lattice(normals: Any, grid: BlockGrid) -> Any:
     if isinstance(normals, np.ndarray) and not np.any(normals, axis=1).all():
         msg = f"expected normals of positive length, got zeros in rows {np.flatnonzero(~np.any(normals, axis=1))[:5]}"
         raise ValueError(msg)
-    normals = xp.astype(normals, xp.float64)
-    a, b = (xp.asarray(offset, device=device(normals)) for offset in grid.offsets)  # (P,)
-    x, y, z = (normals[:, axis, None] for axis in range(3))  # (M, 1)
+    # Sections lie along the last axis of what follows, so that long runs of memory are worked on at once.
+    a, b = (xp.asarray(offset, device=device(normals))[:, None] for offset in grid.offsets)  # (P, 1)
+    x, y, z = (xp.astype(normals[:, axis], xp.float64) for axis in range(3))  # (M,)
     squared = x * x + y * y + z * z
     length = xp.sqrt(squared)
     divisor = squared + z * length
     downwards = divisor <= 0
-    divisor = xp.where(downwards, xp.ones_like(divisor), divisor)
-    i = xp.where(downwards, a + 0 * x, (a * (divisor - x * x) - b * (x * y)) / divisor)
-    j = xp.where(downwards, -b + 0 * x, (b * (divisor - y * y) - a * (x * y)) / divisor)
-    k = -(a * x + b * y) / length
-    return xp.stack([i, j, k], axis=1)
+    one = xp.ones_like(x)
+    divisor, xx, yy, xy = (
+        xp.where(downwards, special, regular)
+        for special, regular in ((one, divisor), (one, divisor - x * x), (-one, divisor - y * y), (0 * one, x * y))
+    )
+    i = (a * xx - b * xy) / divisor  # (P, M)
+    j = (b * yy - a * xy) / divisor
+    k = (a * -x + b * -y) / length
+    return xp.permute_dims(xp.stack([i, j, k]), (2, 0, 1))
 
 
 def section_points(centres: Any, normals: Any, grid: BlockGrid) -> Any:
@@ -165,5 +169,6 @@ def section_points(centres: Any, normals: Any, grid: BlockGrid) -> Any:
         grid: gives the section's size.
     """
     xp = array_namespace(centres, normals)
-    exact = xp.astype(centres, xp.float64)[:, :, None] + lattice(normals, grid)
-    return xp.astype(xp.round(exact), xp.int32)
+    exact = xp.permute_dims(lattice(normals, grid), (1, 2, 0))  # (3, P, M), as it lies in memory
+    exact = exact + xp.permute_dims(xp.astype(centres, xp.float64), (1, 0))[:, None, :]
+    return xp.permute_dims(xp.astype(xp.round(exact), xp.int32), (2, 0, 1))

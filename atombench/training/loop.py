@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from atombench import streams
-from atombench.atom.geometry import BlockGrid, section_points
-from atombench.atom.labels import Labels, label_sections
+from atombench.atom.geometry import BlockGrid
+from atombench.atom.labels import Labels
 from atombench.atom.manifest import Sections
 from atombench.atom.ranking import first_correct
-from atombench.atom.sections import cut
+from atombench.atom.sections import cut_sections
 from atombench.errors import TrainingError
 from atombench.progress import Progress
 
@@ -103,9 +103,9 @@ class SectionFeed:
 
     def _batch(self, volumes: NDArray[Any], index: Tensor, rows: NDArray[np.int64]) -> Batch:
         where = torch.from_numpy(rows).to(self.volumes.device)
-        points = section_points(self.centres[where], self.normals[where], self.grid)
         chosen = self.volumes[torch.from_numpy(volumes.astype(np.int64)).to(self.volumes.device)]
-        return Batch(chosen, index, cut(chosen, index, points, self.grid), label_sections(points, self.grid))
+        found = cut_sections(chosen, index, self.centres[where], self.normals[where], self.grid.scale)
+        return Batch(chosen, index, found.pixels, found.labels)
 
 
 def train(

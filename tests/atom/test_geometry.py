@@ -5,21 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atombench.atom.geometry import BOXES, BlockGrid, lattice, section_points
+from tests.atom.naive import naive_points
 
 GRID = BlockGrid(1)
-
-
-def naive_points(centre: np.ndarray, normal: np.ndarray, scale: int) -> np.ndarray:
-    """One section at a time: Rodrigues' rotation about k x n, then rounding half to even."""
-    n = normal / np.linalg.norm(normal)
-    axis, cosine = np.cross([0.0, 0.0, 1.0], n), n[2]
-    skew = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
-    rotation = np.eye(3) + skew + skew @ skew / (1 + cosine)
-    points = []
-    for b in range(-2 * scale, 2 * scale):
-        for a in range(-2 * scale, 2 * scale):
-            points.append(centre + rotation @ [a, b, 0])
-    return np.array(points).T
 
 
 @pytest.mark.parametrize("scale", [1, 2, 3])

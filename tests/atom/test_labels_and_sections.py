@@ -4,62 +4,124 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from atombench.atom import cut_sections
 from atombench.atom.geometry import BlockGrid, section_points
 from atombench.atom.labels import label_sections
-from atombench.atom.sections import cut
+from atombench.atom.sections import available_threads, cut
+from tests.atom.naive import naive_section, random_poses
+
+OUTPUTS = ("pixels", "points", "coarse", "fine")
 
 
-def naive_labels(points: np.ndarray, s: int) -> tuple[np.ndarray, np.ndarray]:
-    """Loops over blocks and boxes, as in the protocol's text."""
-    side = 4 * s
-    corners = points.reshape(3, side, side)[:, [0, 0, -1, -1], [0, -1, 0, -1]].T
-    coarse, fine = np.zeros(27, bool), np.zeros((27, 27), bool)
-    for i in range(3):
-        for j in range(3):
-            for k in range(3):
-                start = 5 * s * np.array([i, j, k])
-                block = 9 * i + 3 * j + k
-                coarse[block] = ((corners >= start) & (corners <= start + 10 * s - 1)).all()
-                for box in range(27):
-                    inner = start + 2 * s * np.array([box // 9, box // 3 % 3, box % 3])
-                    fine[block, box] = ((corners >= inner) & (corners <= inner + 6 * s - 1)).all()
-    return coarse, fine
+@pytest.mark.parametrize(("scale", "count"), [(1, 20_000), (2, 1000), (3, 500)])
+def test_all_four_outputs_equal_one_section_at_a_time(scale: int, count: int) -> None:
+    centres, normals = random_poses(3, count, scale)
+    volumes = np.random.default_rng(0).random((3, *(20 * scale,) * 3)).astype(np.float32)
+    which = np.arange(count) % 3
+    found = cut_sections(volumes, which, centres, normals, scale)
+    assert found.pixels.dtype == np.float32
+    for row in range(count):
+        single = naive_section(volumes[which[row]], centres[row], normals[row], scale)
+        for name, expected in zip(OUTPUTS, single, strict=True):
+            values = getattr(found, name)[row]
+            assert values.shape == expected.shape
+            assert (values == expected).all(), (name, row)
 
 
-def naive_cut(volume: np.ndarray, points: np.ndarray, s: int) -> np.ndarray:
-    pixels = np.zeros(points.shape[1], volume.dtype)
-    for place, (i, j, k) in enumerate(points.T):
-        if min(i, j, k) >= 0 and max(i, j, k) < 20 * s:
-            pixels[place] = volume[i, j, k]
-    return pixels.reshape(4 * s, 4 * s)
+def test_neither_threads_nor_order_change_a_section() -> None:
+    centres, normals = random_poses(7, 10_000, 1)
+    volumes = np.random.default_rng(1).random((5, 20, 20, 20)).astype(np.float32)
+    which = np.random.default_rng(2).integers(0, 5, 10_000)
+    order = np.random.default_rng(3).permutation(10_000)
+    one, two = (cut_sections(volumes, which, centres, normals, threads=threads) for threads in (1, 2))
+    shuffled = cut_sections(volumes, which[order], centres[order], normals[order], threads=2)
+    for name in OUTPUTS:
+        np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
+        np.testing.assert_array_equal(getattr(one, name)[order], getattr(shuffled, name))
 
 
-def poses(seed: int, count: int, s: int) -> tuple[np.ndarray, np.ndarray]:
+@pytest.mark.parametrize("count", [0, 1, 5000])
+def test_torch_in_gives_the_same_in_torch_out(count: int) -> None:
+    centres, normals = random_poses(8, count, 1)
+    volumes = np.random.default_rng(1).random((2, 20, 20, 20)).astype(np.float32)
+    which = np.arange(count) % 2
+    expected = cut_sections(volumes, which, centres, normals)
+    found = cut_sections(*(torch.from_numpy(values) for values in (volumes, which, centres, normals)))
+    for name in OUTPUTS:
+        values = getattr(found, name)
+        assert isinstance(values, torch.Tensor)
+        assert values.shape == getattr(expected, name).shape
+        np.testing.assert_array_equal(values.numpy(), getattr(expected, name))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"volumes": np.zeros((2, 20, 20))}, r"volumes of shape \(N, 20, 20, 20\), got \(2, 20, 20\)"),
+        ({"volumes": np.zeros((2, 40, 40, 40))}, r"got \(2, 40, 40, 40\)"),
+        ({"volume_index": np.array([0, 2])}, "volume_index from 0 to 1"),
+        ({"volume_index": np.array([-1, 0])}, "volume_index from 0 to 1"),
+        ({"volume_index": np.array([0])}, r"volume_index of shape \(2,\), got \(1,\)"),
+        ({"normals": np.array([[0.0, 0, 0], [1, 0, 0]])}, "normals of positive length"),
+        ({"normals": np.array([[np.nan, 0, 0], [1, 0, 0]])}, "finite normals"),
+        ({"normals": np.ones((2, 2))}, r"normals of shape \(2, 3\), got \(2, 2\)"),
+        ({"centres": np.array([[np.inf, 0, 0], [1, 0, 0]])}, "finite centres"),
+        ({"scale": 0}, "expected a scale"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["numpy", "torch"])
+def test_what_does_not_fit_is_refused(kind: str, change: dict, message: str) -> None:
+    given = {
+        "volumes": np.zeros((2, 20, 20, 20), np.float32), "volume_index": np.array([0, 1]), "centres": np.full((2, 3), 9),
+        "normals": np.ones((2, 3)), **change,
+    }  # fmt: skip
+    if kind == "torch":
+        given = {name: torch.from_numpy(value) if name != "scale" else value for name, value in given.items()}
+    with pytest.raises(ValueError, match=message):
+        cut_sections(**given)
+
+
+def test_threads_follow_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert available_threads() == 3
+    monkeypatch.setenv("OMP_NUM_THREADS", "many")
+    assert available_threads() >= 1
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1, 2]))
+def test_a_section_cut_at_a_pose_and_put_back_lies_where_it_was(seed: int, scale: int) -> None:
+    """Pixels written to the points that they came from change nothing, and cutting again gives the same section."""
+    edge = 20 * scale
+    volumes = np.random.default_rng(seed).random((1, edge, edge, edge)) + 0.5
+    centres, normals = random_poses(seed, 8, scale)
+    for row in range(8):
+        section = cut_sections(volumes, np.array([0]), centres[row : row + 1], normals[row : row + 1], scale)
+        points, pixels = section.points[0], section.pixels[0].ravel()
+        inside = ((points >= 0) & (points < edge)).all(axis=0)
+        assert (pixels[~inside] == 0).all()
+        emptied = np.zeros_like(volumes)
+        emptied[0][tuple(points[:, inside])] = pixels[inside]
+        written = emptied > 0
+        np.testing.assert_array_equal(emptied[written], volumes[written])
+        again = cut_sections(emptied, np.array([0]), centres[row : row + 1], normals[row : row + 1], scale)
+        np.testing.assert_array_equal(again.pixels, section.pixels)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_labels_and_points_do_not_depend_on_intensities(seed: int) -> None:
+    centres, normals = random_poses(seed, 64, 1)
+    which = np.zeros(64, dtype=np.int64)
     rng = np.random.default_rng(seed)
-    normals = np.where(rng.random((count, 1)) < 0.5, rng.integers(0, 10, (count, 3)), rng.normal(size=(count, 3)))
-    normals[~normals.any(axis=1)] = 1
-    return rng.integers(0, 20 * s, (count, 3)), normals
-
-
-@pytest.mark.parametrize("scale", [1, 2])
-def test_labels_and_pixels_equal_one_section_at_a_time(scale: int) -> None:
-    grid = BlockGrid(scale)
-    centres, normals = poses(3, 300, scale)
-    points = section_points(centres, normals, grid)
-    volumes = np.random.default_rng(0).random((3, *(grid.edge,) * 3)).astype(np.float32)
-    which = np.arange(300) % 3
-    labels, pixels = label_sections(points, grid), cut(volumes, which, points, grid)
-    for row in range(300):
-        coarse, fine = naive_labels(points[row], scale)
-        np.testing.assert_array_equal(labels.coarse[row], coarse)
-        np.testing.assert_array_equal(labels.fine[row], fine)
-        np.testing.assert_array_equal(pixels[row], naive_cut(volumes[which[row]], points[row], scale))
+    dark, bright = np.zeros((1, 20, 20, 20), np.float32), rng.normal(size=(1, 20, 20, 20)).astype(np.float32)
+    one, other = (cut_sections(volumes, which, centres, normals) for volumes in (dark, bright))
+    for name in ("points", "coarse", "fine"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 
 @given(st.integers(0, 2**32 - 1))
 def test_torch_gives_the_same_labels_and_pixels(seed: int) -> None:
     grid = BlockGrid(1)
-    centres, normals = poses(seed, 16, 1)
+    centres, normals = random_poses(seed, 16, 1)
     points = section_points(centres, normals, grid)
     volumes = np.random.default_rng(seed).random((2, 20, 20, 20)).astype(np.float32)
     which = np.arange(16) % 2
@@ -72,7 +134,7 @@ def test_torch_gives_the_same_labels_and_pixels(seed: int) -> None:
 @given(st.integers(0, 2**32 - 1))
 def test_every_labelled_sections_corners_lie_in_its_boxes(seed: int) -> None:
     grid = BlockGrid(1)
-    centres, normals = poses(seed, 64, 1)
+    centres, normals = random_poses(seed, 64, 1)
     points = section_points(centres, normals, grid)
     rows, boxes = np.nonzero(label_sections(points, grid).boxes)
     corners = points[rows][:, :, grid.corners]
@@ -82,7 +144,7 @@ def test_every_labelled_sections_corners_lie_in_its_boxes(seed: int) -> None:
 
 def test_a_correct_box_lies_in_a_correct_block() -> None:
     grid = BlockGrid(1)
-    labels = label_sections(section_points(*poses(5, 2000, 1), grid), grid)
+    labels = label_sections(section_points(*random_poses(5, 2000, 1), grid), grid)
     assert (labels.fine.any(axis=2) <= labels.coarse).all()
     assert labels.coarse.sum(axis=1).max() <= 8
 
