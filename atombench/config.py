@@ -9,8 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 
-from atombench.atom.manifest import SPLIT_RULES
-from atombench.atom.sampling import GATHERINGS
+from atombench.atom.sampling import GATHERINGS, SPLIT_RULES
 from atombench.errors import ConfigError, unknown_name
 from atombench.evaluation.record import Unit
 from atombench.methods.registry import build, default_options, entry_of, resolved_options

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,12 +17,12 @@ from numpy.typing import NDArray
 from atombench import PROTOCOL
 from atombench.atom.geometry import BlockGrid, section_points
 from atombench.atom.labels import Labels, label_sections
-from atombench.atom.sampling import sampler
-from atombench.errors import ConfigError, DataError, unknown_name
+from atombench.atom.sampling import Sampler, Variant, sampler
+from atombench.atom.splits import volumes_of_parts
+from atombench.errors import DataError
 from atombench.files import written_whole
 from atombench.volumes.volume_set import SPLITS, VolumeSet
 
-SPLIT_RULES = ("none",)
 AXES = ("i", "j", "k")
 
 
@@ -78,6 +79,10 @@ class Manifest:
     def counts(self) -> dict[str, int]:
         """Number of sections in each part."""
         return {name: len(self.parts[name]) for name in SPLITS}
+
+    def volume_rows(self, *parts: str) -> NDArray[np.int64]:
+        """Rows of the volumes that these parts are cut from, ascending."""
+        return np.unique(np.concatenate([self.parts[part].volume for part in parts])).astype(np.int64)
 
     @cached_property
     def digest(self) -> str:
@@ -163,32 +168,36 @@ def read_parquet(path: Path) -> pa.Table:
         raise DataError(msg) from error
 
 
-def make_manifest(volumes: VolumeSet, gathering: str, split: str, scale: int) -> Manifest:
-    """Draw all sections of one board. Split rule `none`: official splits, each with its own positions.
+def make_manifest(volumes: VolumeSet, gathering: str, split: str, scale: int, variant: Variant = "medmnist") -> Manifest:
+    """Draw all sections of one board.
 
     Raises:
         DataError: the volumes have another size than the scale asks for, or a part has no volume.
-        ConfigError: the gathering or the split rule is unknown; the nearest is suggested.
+        ConfigError: the gathering, the split rule or the variant is unknown; the nearest is suggested.
     """
     grid = BlockGrid(scale)
     if volumes.edge != grid.edge:
         msg = f"{volumes.dataset}: expected volumes of edge {grid.edge} at scale {scale}, got {volumes.edge}"
         raise DataError(msg)
-    if split not in SPLIT_RULES:
-        raise ConfigError(unknown_name("split rule", split, SPLIT_RULES))
-    if empty := [name for name in SPLITS if not len(volumes.rows(name))]:
-        msg = f"{volumes.dataset}: {len(volumes.ids)} volumes, but none for {' and '.join(empty)}; each part needs some"
-        raise DataError(msg)
-    draw = sampler(gathering, volumes.dataset, grid)
+    draws = sampler(gathering, split, volumes.dataset, grid, variant)
+    parts = draw_parts(volumes.dataset, volumes.ids, volumes.splits, split, draws)
+    return Manifest(volumes.dataset, gathering, split, scale, volumes.digest, parts)
+
+
+def draw_parts(dataset: str, ids: Sequence[str], splits: Sequence[str], split: str, draws: Sampler) -> dict[str, Sections]:
+    """Draw the sections of every part, volume by volume; no voxel is looked at.
+
+    Raises:
+        DataError: a part has no volume.
+    """
     parts = {}
-    for name in SPLITS:
-        rows = volumes.rows(name)
-        poses = [draw(name, volumes.ids[row]) for row in rows]
-        counts = [len(pose.centres) for pose in poses]
-        parts[name] = Sections(
-            volume=np.repeat(rows, counts).astype(np.int32),
-            index=np.concatenate([np.arange(count, dtype=np.int32) for count in counts]),
+    for part, rows in volumes_of_parts(dataset, splits, split).items():
+        poses = [draws.draw(part, ids[row]) for row in rows]
+        count = draws.counts[part]
+        parts[part] = Sections(
+            volume=np.repeat(rows, count).astype(np.int32),
+            index=np.tile(np.arange(count, dtype=np.int32), len(rows)),
             centres=np.concatenate([pose.centres for pose in poses]),
             normals=np.concatenate([pose.normals for pose in poses]),
         )
-    return Manifest(volumes.dataset, gathering, split, scale, volumes.digest, parts)
+    return parts

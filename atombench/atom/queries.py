@@ -58,7 +58,7 @@ def make_queries(volumes: VolumeSet, manifest: Manifest) -> Queries:
         DataError: the manifest was made for other volumes.
     """
     check_belongs(volumes, manifest)
-    rows = volumes.rows("test")
+    rows = manifest.volume_rows("test")
     sections = manifest.parts["test"].take(query_order(manifest))
     place = np.searchsorted(rows, sections.volume)
     chosen = volumes.volumes[rows]

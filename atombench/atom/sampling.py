@@ -1,14 +1,15 @@
 """Where sections are cut: the released sampler (with hard or easy normals) and the uniform one.
 
 The gathering names the board's way of cutting. `hard` and `easy` are the released sampler's; `uniform` is the second sampler
-of the protocol, whose centres and normals favour no place and no octant.
+of the protocol, whose centres and normals favour no place and no octant. The split rule says whether the parts (train, val,
+test) have volumes and positions of their own; `atombench.atom.splits` chooses the volumes.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,37 +27,154 @@ LOWEST_POSITION = 2
 DEPTHS = 4
 HIGHEST_COMPONENT = 9
 REDRAWS = 8  # so many normals are drawn per section; all zero has probability 10^-24
+VOL_POSITIONS = 8  # for validation and for test, where all parts share their volumes
 DISC_DRAWS = 32  # points drawn per normal; none lies in the disc with probability 10^-21
 UNIFORM_SECTIONS = {"train": 152, "val": 152, "test": 168}  # per volume, as many as the released sampler
 UNIFORM_SHARES = {"train": 0.8, "val": 0.1, "test": 0.1}  # of all positions; disjoint
 UNIFORM_ROUNDS = 64
 
 GATHERINGS = ("hard", "easy", "uniform")
+SPLIT_RULES = ("none", "pos", "vol")
+Variant = Literal["medmnist", "adni"]
 
 
 @dataclass(frozen=True)
 class Poses:
-    """Poses of the M sections of one volume: centres int16 (M, 3) in voxels, normals float64 (M, 3) of any length."""
+    """Poses of M sections of one volume: centres int16 (M, 3) in voxels, normals float64 (M, 3) of any length."""
 
     centres: NDArray[np.int16]
     normals: NDArray[np.float64]
 
 
-def released_positions(scale: int = 1) -> dict[str, NDArray[np.int16]]:
-    """Centres of the released sampler's MedMNIST variant for each split; (38, 38 or 42) x 4 depths, shape (n, 3).
+class Sampler(Protocol):
+    """Draws the poses of any part of any volume, in any order of calls."""
 
-    Positions and depths are drawn once for all volumes, the three sets independently, so that they may coincide. At scale s
-    they are multiplied by s.
+    @property
+    def counts(self) -> dict[str, int]:
+        """Sections per volume in each part."""
+
+    def draw(self, part: str, volume: str) -> Poses:
+        """Poses of one volume's sections."""
+
+
+def sampler(gathering: str, split: str, dataset: str, grid: BlockGrid, variant: Variant = "medmnist") -> Sampler:
+    """Sampler of a gathering under a split rule.
+
+    Args:
+        gathering: one of `GATHERINGS`.
+        split: one of `SPLIT_RULES`.
+        dataset: part of every stream's key.
+        grid: scale of the volumes.
+        variant: which of the released code's two generators draws the positions (hard and easy only).
+
+    Raises:
+        ConfigError: the gathering, the split rule or the variant is unknown; the nearest is suggested.
+    """
+    for what, name, valid in (
+        ("gathering", gathering, GATHERINGS),
+        ("split rule", split, SPLIT_RULES),
+        ("sampler variant", variant, get_args(Variant)),
+    ):
+        if name not in valid:
+            raise ConfigError(unknown_name(what, name, valid))
+    if gathering == "uniform":
+        return UniformSampler(dataset, grid, split)
+    return ReleasedSampler(dataset, gathering, split, released_positions(split, variant, grid.scale))
+
+
+@dataclass(frozen=True)
+class ReleasedSampler:
+    """The released code's sampler: the same few positions in every volume, normals drawn for each section.
+
+    Attributes:
+        centres: positions of each part, (n, 3).
+    """
+
+    dataset: str
+    gathering: str
+    split: str
+    centres: dict[str, NDArray[np.int16]]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Sections per volume in each part."""
+        return {part: len(centres) for part, centres in self.centres.items()}
+
+    def draw(self, part: str, volume: str) -> Poses:
+        """Poses of one volume's sections; where parts share volumes, the volume's stream runs on from part to part."""
+        parts = SPLITS[: SPLITS.index(part)] if self.split == "vol" else ()
+        first, count = sum(self.counts[earlier] for earlier in parts), self.counts[part]
+        normals = hard_normals if self.gathering == "hard" else easy_normals
+        return Poses(self.centres[part], normals(first + count, self.dataset, volume)[first:])
+
+
+@dataclass(frozen=True)
+class UniformSampler:
+    """The protocol's second sampler: every position and every direction alike, disjoint positions between parts.
+
+    Attributes:
+        pools: positions that each part draws from, (n, 3).
+    """
+
+    dataset: str
+    grid: BlockGrid
+    split: str
+    pools: dict[str, NDArray[np.int16]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        pools = uniform_positions(self.grid)
+        object.__setattr__(self, "pools", dict.fromkeys(SPLITS, pools["train"]) if self.split == "pos" else pools)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Sections per volume in each part, as many as the released sampler has."""
+        if self.split == "pos":
+            return dict.fromkeys(SPLITS, UNIFORM_SECTIONS["train"])
+        few = {"val": VOL_POSITIONS * DEPTHS, "test": VOL_POSITIONS * DEPTHS} if self.split == "vol" else {}
+        return UNIFORM_SECTIONS | few
+
+    def draw(self, part: str, volume: str) -> Poses:
+        """Poses of one volume's sections; where parts share volumes, each part has a stream of its own."""
+        key = (self.dataset, volume, part) if self.split == "vol" else (self.dataset, volume)
+        return uniform_poses(self.pools[part], self.counts[part], self.grid, *key)
+
+
+def released_positions(split: str = "none", variant: Variant = "medmnist", scale: int = 1) -> dict[str, NDArray[np.int16]]:
+    """Centres of the released sampler for each part, the same for every volume; (n, 3), times the scale.
+
+    `none`: each part's own draw. `pos`: the training positions everywhere. `vol`: the training positions, then the first
+    eight of the validation draw and the first eight of the test draw that no earlier part has.
+    """
+    drawn, depths = _released_draws(variant)
+    if split == "pos":
+        drawn = dict.fromkeys(SPLITS, drawn["train"])
+    if split == "vol":
+        taken = list(drawn["train"])
+        for part in SPLITS[1:]:
+            drawn[part] = [place for place in drawn[part] if place not in taken][:VOL_POSITIONS]
+            taken += drawn[part]
+    return {
+        part: scale * np.array([(i, j, k) for i, j in places for k in depths], dtype=np.int16)
+        for part, places in drawn.items()
+    }  # fmt: skip
+
+
+def _released_draws(variant: Variant) -> tuple[dict[str, list[tuple[int, int]]], list[int]]:
+    """Kept (i, j) of each part in the order drawn, and the depths k, which all parts share.
+
+    The MedMNIST variant draws the three sets independently, so that they may coincide; the ADNI variant draws from what
+    earlier parts left over.
     """
     generator = random.Random(RELEASED_SEED)
-    codes = {split: generator.sample(range(CODES_PER_AXIS**2), CODES_DRAWN) for split in SPLITS}
-    depths = generator.sample(range(20), DEPTHS)
-    centres = {}
-    for split, drawn in codes.items():
-        kept = [divmod(code, CODES_PER_AXIS) for code in drawn]
-        kept = [(i, j) for i, j in kept if i >= LOWEST_POSITION and j >= LOWEST_POSITION]
-        centres[split] = scale * np.array([(i, j, k) for i, j in kept for k in depths], dtype=np.int16)
-    return centres
+    left = list(range(CODES_PER_AXIS**2))
+    drawn = {}
+    for part in SPLITS:
+        codes = generator.sample(left, CODES_DRAWN)
+        if variant == "adni":
+            left = sorted(set(left) - set(codes))
+        places = [divmod(code, CODES_PER_AXIS) for code in codes]
+        drawn[part] = [(i, j) for i, j in places if i >= LOWEST_POSITION and j >= LOWEST_POSITION]
+    return drawn, generator.sample(range(20), DEPTHS)
 
 
 def hard_normals(count: int, dataset: str, volume: str) -> NDArray[np.float64]:
@@ -95,13 +213,13 @@ def uniform_positions(grid: BlockGrid) -> dict[str, NDArray[np.int16]]:
     return dict(zip(SPLITS, np.split(centres, borders), strict=True))
 
 
-def uniform_poses(pool: NDArray[np.int16], count: int, dataset: str, volume: str, grid: BlockGrid) -> Poses:
-    """Draw poses until `count` of them have a correct fine box; centres come from `pool` (n, 3)."""
+def uniform_poses(pool: NDArray[np.int16], count: int, grid: BlockGrid, *key: object) -> Poses:
+    """Draw poses from the streams of `key` until `count` of them have a correct fine box; centres come from `pool` (n, 3)."""
     centres, normals = np.zeros((0, 3), np.int16), np.zeros((0, 3))
     for attempt in range(UNIFORM_ROUNDS):
-        drawn = streams.words(count, PROTOCOL, dataset, volume, "uniform centres", attempt)
+        drawn = streams.words(count, PROTOCOL, *key, "uniform centres", attempt)
         new_centres = pool[(drawn % np.uint64(len(pool))).astype(np.int64)]
-        new_normals = uniform_normals(count, dataset, volume, "uniform normals", attempt)
+        new_normals = uniform_normals(count, *key, "uniform normals", attempt)
         kept = label_sections(section_points(new_centres, new_normals, grid), grid).boxes.any(axis=1)
         centres = np.concatenate([centres, new_centres[kept]])
         normals = np.concatenate([normals, new_normals[kept]])
@@ -109,22 +227,6 @@ def uniform_poses(pool: NDArray[np.int16], count: int, dataset: str, volume: str
             return Poses(centres[:count], normals[:count])
     msg = f"{UNIFORM_ROUNDS * count} draws gave only {len(centres)} of {count} labelled sections"
     raise RuntimeError(msg)
-
-
-def sampler(gathering: str, dataset: str, grid: BlockGrid) -> Callable[[str, str], Poses]:
-    """Sampler of a gathering: a function of (split, volume id) that gives the volume's poses, in any order of calls.
-
-    Raises:
-        ConfigError: the gathering is not one of `GATHERINGS`; the nearest is suggested.
-    """
-    if gathering == "uniform":
-        pools = uniform_positions(grid)
-        return lambda split, volume: uniform_poses(pools[split], UNIFORM_SECTIONS[split], dataset, volume, grid)
-    if gathering not in GATHERINGS:
-        raise ConfigError(unknown_name("gathering", gathering, GATHERINGS))
-    draw = hard_normals if gathering == "hard" else easy_normals
-    positions = released_positions(grid.scale)
-    return lambda split, volume: Poses(positions[split], draw(len(positions[split]), dataset, volume))
 
 
 def known_normals(gathering: str, count: int) -> NDArray[np.float64]:

@@ -57,7 +57,7 @@ def run(
         ),
         training=trained.cost,
         predicting=predicted.cost,
-        volumes=[volume_set.ids[row] for row in volume_set.rows("test")],
+        volumes=[volume_set.ids[row] for row in drawn.volume_rows("test")],
         metrics=evaluate(answers, drawn, volume_set),
     )  # fmt: skip
     save_record(out, record)

@@ -22,7 +22,7 @@ def evaluate(predictions: Predictions, manifest: Manifest, volumes: VolumeSet) -
         labels=sections.labels(grid),
     )
     complete = scored(predictions, grid)
-    rows = volumes.rows("test")
+    rows = manifest.volume_rows("test")
     cluster = np.searchsorted(rows, sections.volume)
     return [_metric(values, cluster, len(rows)) for values in published(complete, truth) + strict(complete, truth, grid)]
 

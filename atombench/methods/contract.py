@@ -135,13 +135,13 @@ class Method(Protocol):
 
 
 def make_task(volumes: VolumeSet, manifest: Manifest) -> Task:
-    """Cut the test volumes and test sections away.
+    """Cut the test sections away, and the test volumes unless the split rule trains on them too.
 
     Raises:
         DataError: the manifest was made for other volumes.
     """
     check_belongs(volumes, manifest)
-    rows = np.concatenate([volumes.rows("train"), volumes.rows("val")])
+    rows = manifest.volume_rows("train", "val")
     place = np.full(len(volumes.ids), -1)
     place[rows] = np.arange(len(rows))
 

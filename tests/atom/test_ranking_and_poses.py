@@ -35,7 +35,7 @@ def test_reversing_adding_and_permuting_do_what_they_must() -> None:
 @pytest.mark.parametrize("scale", [1, 2])
 def test_a_pose_scores_above_one_half_exactly_where_it_is_labelled(scale: int) -> None:
     grid = BlockGrid(scale)
-    poses = sampler("hard", "toy", grid)("test", "v")
+    poses = sampler("hard", "none", "toy", grid).draw("test", "v")
     from atombench.atom.geometry import section_points
 
     labels = label_sections(section_points(poses.centres, poses.normals, grid), grid)

@@ -27,7 +27,7 @@ def test_the_released_sampler_gives_the_papers_positions() -> None:
 
 
 def test_positions_grow_with_the_scale() -> None:
-    np.testing.assert_array_equal(released_positions(3)["val"], 3 * released_positions()["val"])
+    np.testing.assert_array_equal(released_positions(scale=3)["val"], 3 * released_positions()["val"])
 
 
 def test_hard_normals_are_small_integers_and_never_all_zero() -> None:
@@ -46,14 +46,14 @@ def test_easy_normals_are_the_three_axes_equally_often() -> None:
 
 @pytest.mark.parametrize("gathering", ["hard", "easy", "uniform"])
 def test_draws_depend_on_their_key_and_not_on_the_order_of_access(gathering: str) -> None:
-    draw = sampler(gathering, "toy", GRID)
+    draw = sampler(gathering, "none", "toy", GRID).draw
     forward = {name: draw("train", name) for name in ("a", "b", "c")}
-    again = sampler(gathering, "toy", GRID)
+    again = sampler(gathering, "none", "toy", GRID).draw
     for name in ("c", "a", "b"):
         np.testing.assert_array_equal(again("train", name).normals, forward[name].normals)
         np.testing.assert_array_equal(again("train", name).centres, forward[name].centres)
     assert not np.array_equal(forward["a"].normals, forward["b"].normals)
-    assert not np.array_equal(sampler(gathering, "other", GRID)("train", "a").normals, forward["a"].normals)
+    assert not np.array_equal(sampler(gathering, "none", "other", GRID).draw("train", "a").normals, forward["a"].normals)
 
 
 def test_uniform_positions_are_disjoint_between_splits_and_cover_the_volume() -> None:
@@ -64,7 +64,7 @@ def test_uniform_positions_are_disjoint_between_splits_and_cover_the_volume() ->
 
 
 def test_uniform_sections_are_all_labelled_and_face_every_way() -> None:
-    draw = sampler("uniform", "toy", GRID)
+    draw = sampler("uniform", "none", "toy", GRID).draw
     poses = [draw("test", f"v{number}") for number in range(40)]
     centres, normals = (np.concatenate([getattr(pose, name) for pose in poses]) for name in ("centres", "normals"))
     assert label_sections(section_points(centres, normals, GRID), GRID).boxes.any(axis=1).all()
@@ -76,7 +76,7 @@ def test_uniform_sections_are_all_labelled_and_face_every_way() -> None:
 
 def test_an_unknown_gathering_is_refused() -> None:
     with pytest.raises(ConfigError, match="unknown gathering 'hrd'; did you mean 'hard'"):
-        sampler("hrd", "toy", GRID)
+        sampler("hrd", "none", "toy", GRID)
 
 
 def test_known_normals_hold_every_normal_of_the_finite_gatherings() -> None:
