@@ -8,6 +8,7 @@ from importlib import import_module
 COMMANDS = {
     "fetch": "find or download the source files of a dataset and verify them",
     "curate": "resample a dataset's volumes to one size",
+    "sizes": "count the sections of a run's boards",
     "split": "draw the sections of a board into a manifest",
     "train": "fit a method on training and validation sections",
     "predict": "answer the test queries",

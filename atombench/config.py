@@ -30,23 +30,54 @@ def _each_once(values: list[T]) -> list[T]:
 Once = AfterValidator(_each_once)
 
 
-class RunConfig(BaseModel):
-    """A run: the matrix of datasets x gatherings x splits x scales x methods x seeds."""
+class Block(BaseModel):
+    """Boards of a run: datasets x gatherings x splits x scales."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    run: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="name of the run, part of a file name")
     datasets: Annotated[list[str], Once] = Field(min_length=1)
     gatherings: Annotated[list[str], Once] = Field(min_length=1, description="hard, easy, uniform")
     splits: Annotated[list[str], Once] = Field(default=["none"], min_length=1, description="split rules")
     scales: Annotated[list[Literal[1, 2, 3]], Once] = Field(default=[1], min_length=1)
+
+
+Place = tuple[str, str, str, int]
+
+
+def _places(blocks: list[Block]) -> list[Place]:
+    return [place for block in blocks for place in product(block.datasets, block.gatherings, block.splits, block.scales)]
+
+
+def _disjoint(blocks: list[Block]) -> list[Block]:
+    """Refuse a board that stands in two blocks."""
+    places = _places(blocks)
+    if twice := [place for place in places if places.count(place) > 1]:
+        msg = f"the board {'/'.join(str(part) for part in twice[0])} stands in more than one block"
+        raise ValueError(msg)
+    return blocks
+
+
+class RunConfig(BaseModel):
+    """A run: the matrix of boards x methods x seeds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    run: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="name of the run, part of a file name")
+    boards: Annotated[list[Block], AfterValidator(_disjoint)] = Field(min_length=1, description="each board stands in one")
     seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**31, strict=True)]], Once] = Field(min_length=1)
     methods: dict[str, dict[str, Any] | None] = Field(min_length=1, description="options by method, over the defaults")
 
+    def places(self) -> list[Place]:
+        """Dataset, gathering, split and scale of every board."""
+        return _places(self.boards)
+
+    def names(self, what: Literal["datasets", "gatherings", "splits", "scales"]) -> list[Any]:
+        """All datasets, gatherings, splits or scales of the run, each once."""
+        return list(dict.fromkeys(name for block in self.boards for name in getattr(block, what)))
+
     def units(self) -> Iterator[Unit]:
         """Every run of the matrix; a method that is not seeded runs with the first seed only."""
-        boards = product(self.datasets, self.gatherings, self.splits, self.scales)
-        for (dataset, gathering, split, scale), method in product(boards, self.methods):
+        for (dataset, gathering, split, scale), method in product(self.places(), self.methods):
             for seed in self.seeds if entry_of(method).seeded else self.seeds[:1]:
                 yield Unit(dataset=dataset, gathering=gathering, split=split, scale=scale, method=method, seed=seed)
 
@@ -69,9 +100,9 @@ def check_run(content: Any, source: str = "config", registry: Path = DATASETS, b
     run = validated(_RUN, content, source)
     rows, defaults = read_registry(registry), default_options()
     named = (
-        ("dataset", run.datasets, rows),
-        ("gathering", run.gatherings, GATHERINGS),
-        ("split rule", run.splits, SPLIT_RULES),
+        ("dataset", run.names("datasets"), rows),
+        ("gathering", run.names("gatherings"), GATHERINGS),
+        ("split rule", run.names("splits"), SPLIT_RULES),
     )
     for what, names, valid in named:
         for name in names:

@@ -38,10 +38,10 @@ UNIT = f"{BOARD}/{{method}}/seed{{seed}}"
 
 
 wildcard_constraints:
-    dataset="|".join(RUN.datasets),
-    gathering="|".join(RUN.gatherings),
-    split="|".join(RUN.splits),
-    scale="|".join(str(scale) for scale in RUN.scales),
+    dataset="|".join(RUN.names("datasets")),
+    gathering="|".join(RUN.names("gatherings")),
+    split="|".join(RUN.names("splits")),
+    scale="|".join(str(scale) for scale in RUN.names("scales")),
     method="|".join(RUN.methods),
     seed="[0-9]+",
 
@@ -60,6 +60,11 @@ def all_runs(wildcards):
 def row_of(wildcards):
     """What the dataset's row says of its files, so that editing it repeats what was made from them; not its description."""
     return REGISTRY[wildcards.dataset].model_dump_json(exclude=set(Row.model_fields))
+
+
+def sampler_variant(wildcards):
+    """Which of the released code's generators draws the dataset's positions."""
+    return REGISTRY[wildcards.dataset].released_sampler
 
 
 def shown_texts(wildcards):

@@ -15,7 +15,8 @@ rule split:
         mem_mb=4000,
         runtime=30,
     params:
+        variant=sampler_variant,
         code=code_digest("atombench.commands.split"),
     shell:
         "atombench split --volumes {input.volumes} --gathering {wildcards.gathering} --split {wildcards.split}"
-        " --scale {wildcards.scale} --out {output.manifest} --summary {output.summary} --log {log}"
+        " --scale {wildcards.scale} --variant {params.variant} --out {output.manifest} --summary {output.summary} --log {log}"

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from atombench import PROTOCOL
 from atombench.atom.geometry import BlockGrid, section_points
 from atombench.atom.labels import Labels, label_sections
-from atombench.atom.sampling import Sampler, Variant, sampler
+from atombench.atom.sampling import Sampler, sampler
 from atombench.atom.splits import volumes_of_parts
 from atombench.errors import DataError
 from atombench.files import written_whole
@@ -168,7 +168,7 @@ def read_parquet(path: Path) -> pa.Table:
         raise DataError(msg) from error
 
 
-def make_manifest(volumes: VolumeSet, gathering: str, split: str, scale: int, variant: Variant = "medmnist") -> Manifest:
+def make_manifest(volumes: VolumeSet, gathering: str, split: str, scale: int, variant: str = "medmnist") -> Manifest:
     """Draw all sections of one board.
 
     Raises:

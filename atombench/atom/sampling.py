@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, get_args
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,7 @@ UNIFORM_ROUNDS = 64
 
 GATHERINGS = ("hard", "easy", "uniform")
 SPLIT_RULES = ("none", "pos", "vol")
-Variant = Literal["medmnist", "adni"]
+VARIANTS = ("medmnist", "adni")
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Sampler(Protocol):
         """Poses of one volume's sections."""
 
 
-def sampler(gathering: str, split: str, dataset: str, grid: BlockGrid, variant: Variant = "medmnist") -> Sampler:
+def sampler(gathering: str, split: str, dataset: str, grid: BlockGrid, variant: str = "medmnist") -> Sampler:
     """Sampler of a gathering under a split rule.
 
     Args:
@@ -73,7 +73,7 @@ def sampler(gathering: str, split: str, dataset: str, grid: BlockGrid, variant: 
     for what, name, valid in (
         ("gathering", gathering, GATHERINGS),
         ("split rule", split, SPLIT_RULES),
-        ("sampler variant", variant, get_args(Variant)),
+        ("sampler variant", variant, VARIANTS),
     ):
         if name not in valid:
             raise ConfigError(unknown_name(what, name, valid))
@@ -139,7 +139,7 @@ class UniformSampler:
         return uniform_poses(self.pools[part], self.counts[part], self.grid, *key)
 
 
-def released_positions(split: str = "none", variant: Variant = "medmnist", scale: int = 1) -> dict[str, NDArray[np.int16]]:
+def released_positions(split: str = "none", variant: str = "medmnist", scale: int = 1) -> dict[str, NDArray[np.int16]]:
     """Centres of the released sampler for each part, the same for every volume; (n, 3), times the scale.
 
     `none`: each part's own draw. `pos`: the training positions everywhere. `vol`: the training positions, then the first
@@ -159,7 +159,7 @@ def released_positions(split: str = "none", variant: Variant = "medmnist", scale
     }  # fmt: skip
 
 
-def _released_draws(variant: Variant) -> tuple[dict[str, list[tuple[int, int]]], list[int]]:
+def _released_draws(variant: str) -> tuple[dict[str, list[tuple[int, int]]], list[int]]:
     """Kept (i, j) of each part in the order drawn, and the depths k, which all parts share.
 
     The MedMNIST variant draws the three sets independently, so that they may coincide; the ADNI variant draws from what

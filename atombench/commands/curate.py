@@ -25,6 +25,7 @@ def run(
     """Resample all volumes of a dataset to one size and check them."""
     log_to(log)
     row = find_row(dataset, registry)
-    volumes = curate(dataset, reader_of(row.kind).read(row, read_receipt(receipt, dataset)), BlockGrid(scale).edge)
+    raw = reader_of(row.kind).read(row, read_receipt(receipt, dataset))
+    volumes = curate(dataset, raw, BlockGrid(scale).edge, row.mixed_shapes)
     volumes.save(out)
     logger.info("curated %s: %d volumes of edge %d, digest %s", dataset, len(volumes.ids), volumes.edge, volumes.digest)

@@ -17,13 +17,14 @@ def run(
     out: Out,
     summary: Annotated[Path, typer.Option(help="Where to write counts and digest (JSON).")],
     gathering: Annotated[str, typer.Option(help="hard, easy or uniform.")] = "hard",
-    split: Annotated[str, typer.Option(help="Split rule; none: official splits with positions of their own.")] = "none",
+    split: Annotated[str, typer.Option(help="Split rule: none, pos or vol.")] = "none",
     scale: Annotated[int, typer.Option(min=1, max=3)] = 1,
+    variant: Annotated[str, typer.Option(help="Released generator of positions: medmnist or adni.")] = "medmnist",
     log: Log = None,
 ) -> None:
     """Draw the training, validation and test sections of one board."""
     log_to(log)
-    manifest = make_manifest(VolumeSet.load(volumes), gathering, split, scale)
+    manifest = make_manifest(VolumeSet.load(volumes), gathering, split, scale, variant)
     manifest.save(out)
     labels = manifest.parts["test"].labels(manifest.grid)
     about = {

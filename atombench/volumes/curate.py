@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from atombench.errors import DataError
 from atombench.progress import Progress
 from atombench.volumes.volume_set import VolumeSet
 
-MOST_PROBLEMS_SHOWN = 10
+SPACING_MM = (1e-4, 100.0)  # what a voxel of a tissue image may measure
 
 
 @dataclass(frozen=True)
@@ -26,18 +27,35 @@ class RawVolume:
     split: str
     array: NDArray[np.float64]
     spacing: NDArray[np.float64]
+    source: str = ""
+
+    @property
+    def name(self) -> str:
+        """What to call it in a message: its file, if it has one of its own."""
+        return self.source or self.id
 
     def problem(self) -> str | None:
         """Say what makes this volume unusable, if anything does."""
         if self.array.ndim != 3:
-            return f"{self.id} has {self.array.ndim} dimensions {self.array.shape}, expected 3"
+            return f"{self.name} has {self.array.ndim} dimensions {self.array.shape}, expected 3"
         if min(self.array.shape) < 2:
-            return f"{self.id} has shape {self.array.shape}, expected at least 2 voxels along each axis"
+            return f"{self.name} has shape {self.array.shape}, expected at least 2 voxels along each axis"
+        low, high = SPACING_MM
+        if not (np.isnan(self.spacing) | (self.spacing >= low) & (self.spacing <= high)).all():
+            found = " x ".join(f"{length:g}" for length in self.spacing)
+            return f"{self.name} has voxels of {found} mm, expected {low:g} to {high:g} mm along each axis"
         if not np.isfinite(self.array).all():
-            return f"{self.id} holds {np.count_nonzero(~np.isfinite(self.array))} voxels that are NaN or infinite"
+            return f"{self.name} holds {np.count_nonzero(~np.isfinite(self.array))} voxels that are NaN or infinite"
         if self.array.min() == self.array.max():
-            return f"{self.id} is constant (every voxel is {self.array.flat[0]:g})"
+            return f"{self.name} is constant (every voxel is {self.array.flat[0]:g})"
         return None
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something wrong with a source, in words that name the file."""
+
+    text: str
 
 
 def resample(array: NDArray[np.float64], edge: int) -> NDArray[np.float32]:
@@ -49,37 +67,39 @@ def resample(array: NDArray[np.float64], edge: int) -> NDArray[np.float32]:
     return ndimage.zoom(array, factors, order=3).astype(np.float32)
 
 
-def curate(dataset: str, raw: Iterable[RawVolume], edge: int) -> VolumeSet:
+def curate(dataset: str, raw: Iterable[RawVolume | Problem], edge: int, mixed_shapes: bool = False) -> VolumeSet:
     """Check and resample all volumes of a dataset.
 
     Args:
         dataset: name of the registry row.
-        raw: the source volumes.
+        raw: the source volumes, and what a reader found wrong.
         edge: voxels along one side of the result.
+        mixed_shapes: whether volumes of different shapes are meant.
 
     Raises:
-        DataError: there is no volume, or some are unusable; all of them are named in one message.
+        DataError: there is no volume, or something is wrong with some; everything is named in one message.
     """
-    kept: list[RawVolume] = []
+    kept: list[RawVolume] = []  # without their voxels, which may not all fit into memory
+    shapes: list[tuple[int, ...]] = []
     resampled: list[NDArray[np.float32]] = []
     problems: list[str] = []
     with Progress(None, f"curate {dataset}", "volume") as progress:
         for volume in raw:
             progress.advance()
-            if found := volume.problem():
+            if found := volume.text if isinstance(volume, Problem) else volume.problem():
                 problems.append(found)
-                continue
-            kept.append(volume)
-            resampled.append(resample(volume.array, edge))
+            elif isinstance(volume, RawVolume):
+                kept.append(replace(volume, array=np.empty((0, 0, 0))))
+                shapes.append(volume.array.shape)
+                resampled.append(resample(volume.array, edge))
+    if not mixed_shapes:
+        problems += odd_shapes(kept, shapes)
     if problems:
-        more = len(problems) - MOST_PROBLEMS_SHOWN
-        shown = "; ".join(problems[:MOST_PROBLEMS_SHOWN]) + (f"; and {more} more" if more > 0 else "")
-        msg = f"{dataset}: {len(problems)} unusable volumes: {shown}"
-        raise DataError(msg)
+        raise DataError(listed(dataset, problems))
     if not kept:
         msg = f"{dataset}: no volumes found"
         raise DataError(msg)
-    steps = [(np.array(volume.array.shape) - 1) / (edge - 1) for volume in kept]
+    steps = [(np.array(shape) - 1) / (edge - 1) for shape in shapes]
     return VolumeSet(
         dataset=dataset,
         volumes=np.stack(resampled),
@@ -89,3 +109,18 @@ def curate(dataset: str, raw: Iterable[RawVolume], edge: int) -> VolumeSet:
         splits=tuple(volume.split for volume in kept),
         spacing=np.stack([volume.spacing * step for volume, step in zip(kept, steps, strict=True)]),
     )
+
+
+def odd_shapes(volumes: list[RawVolume], shapes: list[tuple[int, ...]]) -> list[str]:
+    """Name the volumes whose shape is not the commonest one."""
+    common = Counter(shapes).most_common(1)[0][0] if shapes else ()
+    return [
+        f"{volume.name} has shape {shape}, most have {common} (`mixed_shapes: true` in the row if that is meant)"
+        for volume, shape in zip(volumes, shapes, strict=True)
+        if shape != common
+    ]
+
+
+def listed(dataset: str, problems: list[str]) -> str:
+    """Message that lists all problems of a dataset, one in a line."""
+    return f"{dataset}: {len(problems)} problems\n  " + "\n  ".join(problems)

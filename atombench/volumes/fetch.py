@@ -27,14 +27,15 @@ class SourceFile:
     Attributes:
         name: file name, or path inside `folder`.
         algorithm: `md5` or `sha256`.
-        checksum: expected value, hexadecimal.
+        checksum: expected value, hexadecimal; None where nobody has published one. It is then taken when the file is found,
+            and a later change is noticed.
         url: published address, if there is one.
         folder: the local folder in which it must lie, if it belongs to a collection found there.
     """
 
     name: str
     algorithm: str
-    checksum: str
+    checksum: str | None
     url: str | None = None
     folder: Path | None = None
 
@@ -52,8 +53,8 @@ def data_dirs() -> list[Path]:
         raise FetchError(msg) from error
 
 
-def find_folder(name: str, listing: str, checksum: str) -> Path:
-    """Find the local folder `name` whose file `listing` has the given SHA-256.
+def find_folder(name: str, listing: str | None = None, checksum: str | None = None) -> Path:
+    """Find the local folder `name`; if a `listing` is named, the one whose file of that name has the given SHA-256.
 
     Raises:
         FetchError: there is none; says where was looked and which sums were found.
@@ -63,6 +64,8 @@ def find_folder(name: str, listing: str, checksum: str) -> Path:
         for folder in [top / name, *([top] if top.name == name else [])]:
             if not folder.is_dir():
                 continue
+            if listing is None:
+                return folder
             if not (folder / listing).is_file():
                 notes.append(f"{folder} holds no {listing}")
                 continue
@@ -77,14 +80,24 @@ def fetch(files: list[SourceFile], downloads: Path) -> dict[str, Path]:
     """Find or download all files and verify them; gives their paths by name.
 
     Raises:
-        FetchError: a file is missing, cannot be downloaded, or has another checksum; both sums are named.
+        FetchError: files are missing, cannot be downloaded, or have another checksum; all of them, with both sums.
     """
-    return {file.name: _fetch_one(file, downloads) for file in tracked(files, len(files), "fetch", "file")}
+    found, problems = {}, []
+    for file in tracked(files, len(files), "fetch", "file"):
+        try:
+            found[file.name] = _fetch_one(file, downloads)
+        except FetchError as error:
+            problems.append(str(error))
+    if problems:
+        raise FetchError("\n".join(problems))
+    return found
 
 
 def _fetch_one(file: SourceFile, downloads: Path) -> Path:
     notes: list[str] = []
     for path in _local_copies(file):
+        if file.checksum is None:
+            return path.resolve()
         found = file_digest(path, file.algorithm)
         if found == file.checksum:
             return path.resolve()
@@ -149,11 +162,14 @@ _RECEIPT = TypeAdapter(Receipt)
 
 
 def write_receipt(path: Path, dataset: str, files: list[SourceFile], found: dict[str, Path]) -> None:
-    """Record which verified files the next step reads."""
+    """Record which files the next step reads, each with a checksum: the published one, or what it has now."""
     entries = [
-        {"name": file.name, "path": str(found[file.name]), "algorithm": file.algorithm, "checksum": file.checksum}
+        {
+            "name": file.name, "path": str(found[file.name]), "algorithm": file.algorithm,
+            "checksum": file.checksum or file_digest(found[file.name], file.algorithm),
+        }
         for file in files
-    ]
+    ]  # fmt: skip
     write_json(path, {"dataset": dataset, "files": entries})
 
 

@@ -52,6 +52,16 @@ def sources(row: MedMnistRow) -> list[SourceFile]:
     return [SourceFile(f"{row.flag}{suffix}.npz", "md5", entry[f"MD5{suffix}"], entry[f"url{suffix}"])]
 
 
+def counts(row: MedMnistRow) -> dict[str, int]:
+    """Volumes of each official split, as the package says.
+
+    Raises:
+        ConfigError: the package knows no such set.
+    """
+    sources(row)
+    return {split: int(package_info()[row.flag]["n_samples"][split]) for split in SPLITS}
+
+
 def read(row: MedMnistRow, files: dict[str, Path]) -> Iterator[RawVolume]:
     """Volumes in the order of the file, official split, divided by 255; the physical spacing is not published.
 

@@ -49,6 +49,11 @@ def sources(row: MniSubjectsRow) -> list[SourceFile]:
     return [SourceFile(row.template, "sha256", row.template_sha256, None, folder)]
 
 
+def counts(row: MniSubjectsRow) -> dict[str, int]:
+    """Subjects of each split, as the row says."""
+    return {"train": row.train, "val": row.val, "test": row.test}
+
+
 def read(row: MniSubjectsRow, files: dict[str, Path]) -> Iterator[RawVolume]:
     """Grow the subjects of all three splits, one after another."""
     (path,) = files.values()

@@ -12,22 +12,34 @@ from atombench.paths import DATASETS
 from atombench.schema import read_yaml, validated
 
 
-class Row(BaseModel):
-    """What every dataset states about itself."""
+class Part(BaseModel):
+    """Base of everything in the registry: unknown keys are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Row(Part):
+    """What every dataset states about itself; none of it changes what is made from the files."""
 
     title: str
     modality: str
     licence: str
     cite: str
     note: str = ""
+    restricted: bool = Field(default=False, description="no picture of the data may appear on a page")
 
 
-class SplitShares(BaseModel):
-    """Shares of the groups that go to validation and test; the rest trains. Drawn by a keyed stream."""
+class DataRow(Row):
+    """What the steps need to know of every dataset."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    released_sampler: Literal["medmnist", "adni"] = Field(
+        default="medmnist", description="which of the released code's two generators draws hard and easy positions"
+    )
+    mixed_shapes: bool = Field(default=False, description="whether volumes of different shapes are meant")
+
+
+class SplitShares(Part):
+    """Shares of the subjects that go to validation and test; the rest trains. Drawn by a keyed stream."""
 
     val: float = Field(gt=0, lt=1)
     test: float = Field(gt=0, lt=1)
@@ -40,7 +52,42 @@ class SplitShares(BaseModel):
         return self
 
 
-class MedMnistRow(Row):
+class SplitCounts(Part):
+    """Exact numbers of volumes, drawn at random by a stated seed; no subject lies on two sides."""
+
+    train: int = Field(ge=1)
+    val: int = Field(ge=1)
+    test: int = Field(ge=1)
+    seed: int
+
+
+class Percentiles(Part):
+    """Intensities between two percentiles of the volume become 0 to 1; what lies beyond is cut off."""
+
+    percentiles: tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(le=100)]]
+
+    @model_validator(mode="after")
+    def _they_rise(self) -> Percentiles:
+        if self.percentiles[0] >= self.percentiles[1]:
+            msg = f"percentiles must rise, got {self.percentiles}"
+            raise ValueError(msg)
+        return self
+
+
+class Window(Part):
+    """Intensities between two fixed values, such as Hounsfield units, become 0 to 1; what lies beyond is cut off."""
+
+    window: tuple[float, float]
+
+    @model_validator(mode="after")
+    def _it_rises(self) -> Window:
+        if not self.window[0] < self.window[1]:
+            msg = f"window must rise, got {self.window}"
+            raise ValueError(msg)
+        return self
+
+
+class MedMnistRow(DataRow):
     """A 3D set of MedMNIST v2; address, checksum and sizes come from the medmnist package."""
 
     kind: Literal["medmnist"]
@@ -48,30 +95,78 @@ class MedMnistRow(Row):
     size: Literal[28, 64] = 28
 
 
-class NiftiFolderRow(Row):
-    """A folder of NIfTI files beside a table with one line per subject."""
+class CollectionRow(DataRow):
+    """A local folder of images, with or without a table of them."""
 
-    kind: Literal["nifti-folder"]
-    folder: str
-    images: str = Field(pattern=r"^[^{}]*\{subject\}[^{}]*$", description="path of an image in the folder, with {subject}")
-    table: str
+    folder: str = Field(description="searched in the folders named in ATOMBENCH_DATA_DIRS")
+    table: str | None = Field(default=None, description="CSV or TSV in the folder, one line per subject or session")
     subject_column: str = "subject"
+    session_column: str | None = Field(default=None, description="set if the table has one line per session")
     label_column: str | None = None
-    checksums: str = Field(description="file inside the folder that lists SHA-256 sums")
-    checksums_sha256: str
-    percentiles: tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(le=100)]] = (0.0, 100.0)
-    same_subject: dict[str, str] = {}
-    shares: SplitShares
+    labels: tuple[str, ...] | None = Field(default=None, description="keep only lines with one of these labels")
+    missing_images: Literal["refuse", "skip"] = Field(default="refuse", description="lines of the table without an image")
+    unlisted_images: Literal["refuse", "skip"] = Field(default="refuse", description="images that the table does not name")
+    same_subject: dict[str, str] = Field(default={}, description="subjects that are one person: kept on one side")
+    intensity: Percentiles | Window = Field(description="how intensities are brought to 0 .. 1")
+    split: SplitShares | SplitCounts
+    checksums: str | None = Field(default=None, description="file in the folder that lists SHA-256 sums")
+    checksums_sha256: str | None = Field(default=None, description="SHA-256 of that file")
 
     @model_validator(mode="after")
-    def _percentiles_rise(self) -> NiftiFolderRow:
-        if self.percentiles[0] >= self.percentiles[1]:
-            msg = f"percentiles must rise, got {self.percentiles}"
-            raise ValueError(msg)
+    def _fields_agree(self) -> CollectionRow:
+        for needed, by in (("table", "label_column"), ("table", "session_column"), ("label_column", "labels")):
+            if getattr(self, by) is not None and getattr(self, needed) is None:
+                msg = f"{by} needs {needed}"
+                raise ValueError(msg)
+        if (self.checksums is None) != (self.checksums_sha256 is None):
+            raise ValueError("checksums and checksums_sha256 go together")
         return self
 
 
-class MniSubjectsRow(Row):
+class PatternRow(CollectionRow):
+    """A collection whose images lie where a pattern says."""
+
+    images: str = Field(
+        pattern=r"^[^{}]*\{subject\}([^{}]*\{(subject|session)\})*[^{}]*$",
+        description="path in the folder, with {subject} and, if there is one, {session}; * stands for anything",
+    )
+
+
+class NiftiFolderRow(PatternRow):
+    """A plain folder of NIfTI files."""
+
+    kind: Literal["nifti-folder"]
+
+
+class DicomRow(PatternRow):
+    """A folder of DICOM files; `images` is the folder of one subject's series."""
+
+    kind: Literal["dicom"]
+
+
+class BidsRow(CollectionRow):
+    """A BIDS dataset, or a BIDS derivative inside one."""
+
+    kind: Literal["bids"]
+    table: str | None = "participants.tsv"
+    subject_column: str = "participant_id"
+    derivative: str | None = Field(default=None, description="folder below derivatives/, if the images are there")
+    datatype: str = "anat"
+    suffix: str = "T1w"
+    entities: dict[str, str] = Field(default={}, description="entities that the names must have, such as {space: ...}")
+
+
+class CapsRow(CollectionRow):
+    """A Clinica CAPS folder after `t1-linear`, as NIfTI files or as tensors extracted from them."""
+
+    kind: Literal["caps"]
+    subject_column: str = "participant_id"
+    session_column: str | None = "session_id"
+    files: Literal["nifti", "tensor"] = "nifti"
+    cropped: bool = True
+
+
+class MniSubjectsRow(DataRow):
     """Synthetic subjects grown from the template inside the nilearn wheel; nothing is downloaded."""
 
     kind: Literal["mni-subjects"]
@@ -82,7 +177,9 @@ class MniSubjectsRow(Row):
     test: int = Field(ge=1)
 
 
-DatasetRow = Annotated[MedMnistRow | NiftiFolderRow | MniSubjectsRow, Field(discriminator="kind")]
+DatasetRow = Annotated[
+    MedMnistRow | NiftiFolderRow | DicomRow | BidsRow | CapsRow | MniSubjectsRow, Field(discriminator="kind")
+]
 _ROWS: TypeAdapter[dict[str, DatasetRow]] = TypeAdapter(dict[str, DatasetRow])
 
 

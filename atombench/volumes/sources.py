@@ -10,13 +10,16 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from atombench.volumes.curate import RawVolume
+from atombench.volumes.curate import Problem, RawVolume
 from atombench.volumes.fetch import SourceFile
 
 READERS = {
+    "bids": "atombench.volumes.bids",
+    "caps": "atombench.volumes.caps",
+    "dicom": "atombench.volumes.dicom",
     "medmnist": "atombench.volumes.medmnist",
     "mni-subjects": "atombench.volumes.mni_subjects",
-    "nifti-folder": "atombench.volumes.nifti",
+    "nifti-folder": "atombench.volumes.nifti_folder",
 }
 
 
@@ -26,8 +29,11 @@ class Reader(Protocol):
     def sources(self, row: Any) -> list[SourceFile]:
         """Files that the row needs."""
 
-    def read(self, row: Any, files: dict[str, Path]) -> Iterator[RawVolume]:
-        """Volumes in those files."""
+    def counts(self, row: Any) -> dict[str, int]:
+        """Volumes of each official split, without reading any."""
+
+    def read(self, row: Any, files: dict[str, Path]) -> Iterator[RawVolume | Problem]:
+        """Volumes in those files, and what is wrong with them."""
 
 
 def reader_of(kind: str) -> Reader:

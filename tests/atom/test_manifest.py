@@ -1,3 +1,4 @@
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -6,25 +7,9 @@ import pytest
 from atombench.atom.manifest import Manifest, make_manifest
 from atombench.atom.queries import make_queries, query_order
 from atombench.errors import DataError
-from atombench.volumes.medmnist import package_info
+from atombench.methods.contract import make_task
 from atombench.volumes.volume_set import SPLITS, VolumeSet
 from tests.conftest import volume_set
-
-NONE_SIZES = {
-    "organmnist3d": (147592, 24472, 102480),
-    "fracturemnist3d": (156104, 15656, 40320),
-    "nodulemnist3d": (176016, 25080, 52080),
-    "vesselmnist3d": (202920, 29032, 64176),
-}
-
-
-@pytest.mark.parametrize(("dataset", "sizes"), NONE_SIZES.items())
-@pytest.mark.parametrize("gathering", ["hard", "easy"])
-def test_split_none_has_the_papers_sizes(dataset: str, sizes: tuple[int, int, int], gathering: str) -> None:
-    counts = package_info()[dataset]["n_samples"]
-    empty = np.zeros((sum(counts.values()), 20, 20, 20), np.float32)
-    volumes = volume_set(tuple(counts[split] for split in SPLITS), empty, dataset)
-    assert tuple(make_manifest(volumes, gathering, "none", 1).counts.values()) == sizes
 
 
 def test_a_manifest_survives_its_file_and_gives_the_same_bytes(toy_manifest: Manifest, tmp_path: Path) -> None:
@@ -35,16 +20,6 @@ def test_a_manifest_survives_its_file_and_gives_the_same_bytes(toy_manifest: Man
     assert found.digest == toy_manifest.digest
     for split in SPLITS:
         np.testing.assert_array_equal(found.parts[split].normals, toy_manifest.parts[split].normals)
-
-
-def test_the_embedded_manifests_are_the_same_on_every_machine(mni: VolumeSet) -> None:
-    assert mni.digest == "df988de468ee77377213bb4220b6e66cb470a34a41b154df44da70fdce76b926"
-    digests = {name: make_manifest(mni, name, "none", 1).digest for name in ("hard", "easy", "uniform")}
-    assert digests == {
-        "hard": "e846e732d14b70dc2729eda7fd3941ba69d762532ab720f5845e7b6cc84459d5",
-        "easy": "24d607741edaf34c2fe9a815b8d5df3045c6ea6ff8e20fae5ff796c45276fb66",
-        "uniform": "3d6cbdab3b8b70bf71296a5c5f36f812e215f4c7a914f5fc7e4f7a874869223e",
-    }
 
 
 def test_a_truncated_manifest_is_refused(toy_manifest: Manifest, tmp_path: Path) -> None:
@@ -101,3 +76,36 @@ def test_a_manifest_of_other_volumes_is_refused(toy_manifest: Manifest) -> None:
     other = volume_set((6, 3, 4), np.random.default_rng(9).random((13, 20, 20, 20)).astype(np.float32))
     with pytest.raises(DataError, match="made for volumes"):
         make_queries(other, toy_manifest)
+
+
+@pytest.mark.parametrize("split", ["none", "pos", "vol"])
+def test_task_and_queries_hold_the_volumes_of_their_parts_only(split: str) -> None:
+    volumes = volume_set((5, 2, 3))
+    manifest = make_manifest(volumes, "hard", split, 1)
+    task, queries = make_task(volumes, manifest), make_queries(volumes, manifest)
+    trained, tested = ([0, 1, 2, 3, 4], [0, 1, 2, 3, 4]) if split == "vol" else ([0, 1, 2, 3, 4, 5, 6], [7, 8, 9])
+    np.testing.assert_array_equal(task.volumes, volumes.volumes[trained])
+    np.testing.assert_array_equal(queries.volumes, volumes.volumes[tested])
+    assert set(queries.volume_index) == set(range(len(tested)))
+    sections = manifest.parts["val"]
+    np.testing.assert_array_equal(task.volumes[task.val.volume[0]], volumes.volumes[sections.volume[0]])
+
+
+def test_permuting_the_volumes_permutes_uniform_and_easy_manifests_too() -> None:
+    first = volume_set((4, 2, 2))
+    order = np.random.default_rng(0).permutation(8)
+    second = VolumeSet(
+        "toy", first.volumes[order], tuple(first.ids[row] for row in order), tuple(first.groups[row] for row in order),
+        first.labels, tuple(first.splits[row] for row in order), first.spacing[order],
+    )  # fmt: skip
+    for gathering, split in product(("hard", "easy", "uniform"), ("none", "pos", "vol")):
+        one, other = (make_manifest(volumes, gathering, split, 1) for volumes in (first, second))
+        assert one.counts == other.counts
+        for part in SPLITS:
+            for row, name in enumerate(second.ids):
+                mine = other.parts[part].volume == row
+                theirs = one.parts[part].volume == first.ids.index(name)
+                for column in ("index", "centres", "normals"):
+                    np.testing.assert_array_equal(
+                        getattr(other.parts[part], column)[mine], getattr(one.parts[part], column)[theirs]
+                    )

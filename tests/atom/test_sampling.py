@@ -87,3 +87,54 @@ def test_known_normals_hold_every_normal_of_the_finite_gatherings() -> None:
     assert {tuple(np.round(normal / np.linalg.norm(normal), 12)) for normal in drawn} <= directions
     np.testing.assert_array_equal(known_normals("easy", 0), np.eye(3))
     assert len(known_normals("uniform", 50)) == 50
+
+
+def test_the_adni_variant_gives_the_papers_positions() -> None:
+    positions = released_positions(variant="adni")
+    assert {part: len(centres) for part, centres in positions.items()} == {"train": 152, "val": 140, "test": 156}
+    sets = [{tuple(centre) for centre in centres} for centres in positions.values()]
+    assert len(set.union(*sets)) == 152 + 140 + 156  # what one part has drawn is left out for the next
+    assert {int(centre[2]) for centres in positions.values() for centre in centres} == {7, 10, 11, 16}
+    np.testing.assert_array_equal(positions["train"][:, :2], released_positions()["train"][:, :2])
+
+
+@pytest.mark.parametrize("variant", ["medmnist", "adni"])
+def test_split_pos_uses_the_training_positions_everywhere(variant: str) -> None:
+    positions = released_positions("pos", variant)
+    for centres in positions.values():
+        np.testing.assert_array_equal(centres, released_positions("none", variant)["train"])
+
+
+@pytest.mark.parametrize("variant", ["medmnist", "adni"])
+def test_split_vol_has_disjoint_positions(variant: str) -> None:
+    positions = released_positions("vol", variant)
+    assert {part: len(centres) for part, centres in positions.items()} == {"train": 152, "val": 32, "test": 32}
+    places = [{tuple(centre[:2]) for centre in centres} for centres in positions.values()]
+    assert [len(place) for place in places] == [38, 8, 8]
+    assert len(set.union(*places)) == 54
+    for part in ("val", "test"):
+        assert {tuple(place) for place in positions[part]} <= {
+            tuple(place) for place in released_positions("none", variant)[part]
+        }
+
+
+@pytest.mark.parametrize("gathering", ["hard", "easy", "uniform"])
+def test_split_vol_draws_each_part_of_one_volume_anew(gathering: str) -> None:
+    draws = sampler(gathering, "vol", "toy", GRID)
+    train, val, test = (draws.draw(part, "v") for part in ("train", "val", "test"))
+    assert not np.array_equal(val.normals, test.normals)
+    assert not np.array_equal(train.normals[:32], val.normals)
+    for part, poses in zip(("train", "val", "test"), (train, val, test), strict=True):
+        assert len(poses.centres) == len(poses.normals) == draws.counts[part]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("hard", "volume", "toy", GRID), "unknown split rule 'volume'; did you mean 'vol'"),
+        (("hard", "none", "toy", GRID, "adnii"), "unknown sampler variant 'adnii'; did you mean 'adni'"),
+    ],
+)
+def test_unknown_rules_and_variants_are_refused(arguments: tuple, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        sampler(*arguments)

@@ -1,0 +1,61 @@
+"""`atombench sizes`: how many sections the boards of a run have, from registry and split rules alone."""
+
+import csv
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from atombench.atom.geometry import BlockGrid
+from atombench.atom.sampling import sampler
+from atombench.atom.splits import section_counts
+from atombench.commands.arguments import REGISTRY_DEFAULT, Log, Registry
+from atombench.config import check_run
+from atombench.errors import ConfigError, FetchError
+from atombench.progress import log_to, logger
+from atombench.schema import read_yaml
+from atombench.volumes.registry import read_registry
+from atombench.volumes.sources import reader_of
+from atombench.volumes.volume_set import SPLITS
+
+Sizes = dict[tuple[str, str], dict[str, int]]
+
+
+def run(
+    config: Annotated[Path, typer.Option(help="A run's configuration.")] = Path("config/config.yaml"),
+    gathering: Annotated[str | None, typer.Option(help="Only this gathering; needed where they differ.")] = None,
+    registry: Registry = REGISTRY_DEFAULT,
+    log: Log = None,
+) -> None:
+    """Print a CSV (dataset, split, train, val, test) of section counts, as the split step would make them.
+
+    Volumes are counted from the medmnist package, from the registry, or, for local folders, from their table.
+    """
+    log_to(log)
+    settings = check_run(read_yaml(config), str(config), registry, build_methods=False)
+    rows = read_registry(registry)
+    sizes: Sizes = {}
+    missing: dict[str, str] = {}
+    for dataset, name, split, scale in settings.places():
+        if gathering not in (None, name) or dataset in missing:
+            continue
+        row = rows[dataset]
+        try:
+            official = [side for side, count in reader_of(row.kind).counts(row).items() for _ in range(count)]
+        except FetchError as error:
+            missing[dataset] = str(error)
+            continue
+        draws = sampler(name, split, dataset, BlockGrid(scale), row.released_sampler)
+        counts = section_counts(dataset, official, split, draws)
+        if sizes.setdefault((dataset, split), counts) != counts:
+            msg = f"{dataset}, split {split}: gatherings differ in size; choose one with --gathering"
+            raise ConfigError(msg)
+    if not sizes and not missing:
+        msg = f"{config} has no board of the gathering {gathering!r}"
+        raise ConfigError(msg)
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(["dataset", "split", *SPLITS])
+    writer.writerows([*place, *(counts[part] for part in SPLITS)] for place, counts in sizes.items())
+    for dataset, reason in missing.items():
+        logger.warning("%s is left out, since its volumes cannot be counted: %s", dataset, reason)

@@ -1,0 +1,73 @@
+"""Clinica CAPS folders after `t1-linear` (Routier et al., Front Neuroinform 15:689675, 2021).
+
+The tensors that ClinicaDL extracts from them (Thibeau-Sutre et al., Comput Methods Programs Biomed 220, 2022) are read
+without running anything that is in them. A tensor has neither orientation nor spacing: t1-linear's own are taken, which are
+those of its template (right, anterior, superior) and the resolution in the file's name.
+"""
+
+from __future__ import annotations
+
+import pickle
+import re
+from pathlib import Path
+
+import numpy as np
+
+from atombench.errors import DataError
+from atombench.volumes.collection import Collection, Image
+from atombench.volumes.nifti import read_image
+from atombench.volumes.patterns import find_files, key_of_name
+from atombench.volumes.registry import CapsRow
+
+FOLDERS = {"nifti": "t1_linear", "tensor": "deeplearning_prepare_data/image_based/t1_linear"}
+ENDINGS = {"nifti": ".nii.gz", "tensor": ".pt"}
+
+
+def _pattern(row: CapsRow) -> str:
+    """Older versions of Clinica write `T1w_space-..._T1w`, newer ones only the last suffix."""
+    crop = "_desc-Crop" if row.cropped else ""
+    name = f"{{subject}}_{{session}}_*space-MNI152NLin2009cSym{crop}_res-*_T1w{ENDINGS[row.files]}"
+    return f"subjects/{{subject}}/{{session}}/{FOLDERS[row.files]}/{name}"
+
+
+def _find(row: CapsRow, folder: Path) -> list[str]:
+    return find_files(_pattern(row), folder)
+
+
+def _key(row: CapsRow, name: str) -> tuple[str, str] | None:
+    return key_of_name(_pattern(row), name)
+
+
+def _load(row: CapsRow, paths: list[Path]) -> Image:
+    return read_tensor(paths[0]) if row.files == "tensor" else read_image(paths[0])
+
+
+def read_tensor(path: Path) -> Image:
+    """Voxels and mm per voxel of a tensor file of shape (1, I, J, K) or (I, J, K).
+
+    Raises:
+        DataError: the file cannot be read, or holds anything but one tensor of real numbers; nothing in it is executed.
+    """
+    import torch
+
+    try:
+        tensor = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        msg = f"{path} cannot be read as a tensor: {' '.join(str(error).split()):.300}"
+        raise DataError(msg) from error
+    if not isinstance(tensor, torch.Tensor) or tensor.is_complex():
+        msg = f"{path} holds {type(tensor).__name__}, expected one tensor of real numbers"
+        raise DataError(msg)
+    shape = tuple(tensor.shape)
+    if len(shape) == 4 and shape[0] == 1:
+        tensor = tensor[0]
+    if tensor.ndim != 3:
+        msg = f"{path} has {len(shape)} dimensions {shape}, expected (1, I, J, K) or (I, J, K)"
+        raise DataError(msg)
+    found = re.search(r"_res-([0-9.]+)x([0-9.]+)x([0-9.]+)_", path.name)
+    spacing = [float(number) for number in found.groups()] if found else [np.nan] * 3
+    return tensor.to(torch.float64).numpy(), np.array(spacing)
+
+
+_COLLECTION = Collection(_find, _key, _load)
+sources, counts, read = _COLLECTION.sources, _COLLECTION.counts, _COLLECTION.read
