@@ -10,6 +10,7 @@ COMMANDS = {
     "curate": "resample a dataset's volumes to one size",
     "sizes": "count the sections of a run's boards",
     "split": "draw the sections of a board into a manifest",
+    "audit-data": "look for duplicates, leaks and empty sections",
     "train": "fit a method on training and validation sections",
     "predict": "answer the test queries",
     "evaluate": "score predictions under both protocols into a result record",
@@ -53,7 +54,7 @@ def _dispatch(name: str, arguments: list[str]) -> None:
 
     follow_main()
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    app.command(name)(import_module(f"atombench.commands.{name}").run)
+    app.command(name)(import_module(f"atombench.commands.{name.replace('-', '_')}").run)
     try:
         app(arguments, prog_name=f"atombench {name}")
     except AtomBenchError as error:

@@ -29,6 +29,7 @@ rule collect:
 rule board:
     input:
         runs=all_runs,
+        audits=all_audits,
     output:
         page=report(
             "results/board/index.html",
@@ -38,6 +39,11 @@ rule board:
         table=report(
             "results/board/results.csv",
             caption="../docs/report-table.rst",
+            category="Leaderboard",
+        ),
+        audit=report(
+            "results/board/audit.csv",
+            caption="../docs/report-audit.rst",
             category="Leaderboard",
         ),
         style="results/board/assets/board.css",
@@ -55,6 +61,7 @@ rule board:
     params:
         folder=subpath(output.page, parent=True),
         shown=shown_texts,
+        audits=lambda wildcards, input: [f"--audit={path}" for path in input.audits],
         code=code_digest("atombench.commands.board"),
     shell:
-        "atombench board {input.runs} --out {params.folder} --log {log}"
+        "atombench board {input.runs} {params.audits} --out {params.folder} --log {log}"

@@ -1,6 +1,7 @@
 # Everything that is not a rule: the checked configuration, names of files, and what each rule depends on.
 import hashlib
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -34,6 +35,7 @@ except AtomBenchError as error:
     raise WorkflowError(str(error)) from None
 
 BOARD = "results/atom/{dataset}/{gathering}-{split}-x{scale}"
+AUDITS = ("results/data/{dataset}/x{scale}/audit.json", f"{BOARD}/audit.json")
 UNIT = f"{BOARD}/{{method}}/seed{{seed}}"
 
 
@@ -55,6 +57,19 @@ def all_runs(wildcards):
     """Run lists that the board shows: this run's, and those of earlier runs."""
     earlier = (str(path) for path in Path("results/runs").glob("*.json"))
     return sorted({f"results/runs/{RUN.run}.json", *earlier})
+
+
+def all_audits(wildcards):
+    """Audit files that the board shows: those of this run's datasets and boards, and those of earlier runs."""
+    places = [{"dataset": d, "gathering": g, "split": s, "scale": x} for d, g, s, x in RUN.places()]
+    mine = {pattern.format(**place) for place in places for pattern in AUDITS}
+    earlier = (str(path) for pattern in AUDITS for path in Path().glob(re.sub(r"\{\w+\}", "*", pattern)))
+    return sorted(mine | set(earlier))
+
+
+def restricted(wildcards):
+    """Whether no picture of the dataset may be shown."""
+    return REGISTRY[wildcards.dataset].restricted
 
 
 def row_of(wildcards):

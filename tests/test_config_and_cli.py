@@ -20,7 +20,7 @@ from atombench.schema import read_yaml
 from atombench.volumes.volume_set import VolumeSet
 from tests.conftest import ROOT
 from tests.evaluation.records import example
-from tests.volumes.test_sources import nifti_collection, with_checksums
+from tests.volumes.test_collections import plain
 
 STEP = {"facts": {}, "cost": example().training.model_dump()}
 DEFAULT = yaml.safe_load((ROOT / "config/config.yaml").read_text())
@@ -37,12 +37,12 @@ def atombench(*arguments: object, **environment: str) -> subprocess.CompletedPro
 
 
 def refused(answer: subprocess.CompletedProcess[str]) -> str:
-    """The one line of an expected error; beside it there may only be messages, which begin with the time."""
+    """An expected error: one line, or one and a list; beside it there may only be messages, which begin with the time."""
     assert answer.returncode == 1 + (answer.stderr.startswith("error: unknown command")), answer.stdout
     lines = [line for line in answer.stderr.splitlines() if not re.match(r"\d\d:\d\d:\d\d ", line)]
-    assert len(lines) == 1, answer.stderr
-    assert lines[0].startswith("error: ")
-    return lines[0]
+    assert lines[0].startswith("error: "), answer.stderr
+    assert all(line.startswith("  ") for line in lines[1:]), answer.stderr
+    return "\n".join(lines)
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "vessel.yaml"])
@@ -56,13 +56,21 @@ def test_the_matrix_repeats_only_seeded_methods() -> None:
     assert [unit.seed for unit in units if unit.method == "exhaustive" and unit.gathering == "hard"] == [1]
 
 
+def boards(**change: object) -> dict[str, object]:
+    """The default run's boards with something changed."""
+    return {"boards": [{**DEFAULT["boards"][0], **change}]}
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"datasets": ["mni-subject"]}, "unknown dataset 'mni-subject'; did you mean 'mni-subjects'"),
+        (boards(datasets=["mni-subject"]), "unknown dataset 'mni-subject'; did you mean 'mni-subjects'"),
         ({"methods": {"regismcan-release": None}}, "unknown method 'regismcan-release'; did you mean 'regismcan-released'"),
         ({"methods": {"regismcan": {"stepz": 3}}}, "unknown option of regismcan 'stepz'; did you mean 'steps'"),
-        ({"gatherings": ["hrd"]}, "unknown gathering 'hrd'; did you mean 'hard'"),
+        (boards(gatherings=["hrd"]), "unknown gathering 'hrd'; did you mean 'hard'"),
+        (boards(gathering=["hard"]), "unknown key 'boards.0.gathering'; did you mean 'boards.0.gatherings'"),
+        ({"boards": [*boards()["boards"]] * 2}, "the board mni-subjects/hard/none/1 stands in more than one block"),
+        ({"boards": []}, "boards: List should have at least 1 item"),
         ({"seedz": [1]}, "unknown key 'seedz'; did you mean 'seeds'"),
         ({"seeds": ["one"]}, "seeds.0: Input should be a valid integer"),
         ({"seeds": [-1]}, "seeds.0: Input should be greater than or equal to 0"),
@@ -70,12 +78,12 @@ def test_the_matrix_repeats_only_seeded_methods() -> None:
         ({"seeds": [10**30]}, "seeds.0: Input should be less than"),
         ({"methods": {"regismcan": {"learning_rate": "1e-3"}}}, "got '1e-3' \\(YAML reads 1e-3 as text; write 1.0e-3\\)"),
         ({"seeds": [1, 1]}, "seeds: Value error, 1 stands in the list more than once"),
-        ({"gatherings": "hard"}, "gatherings: Input should be a valid list"),
-        ({"splits": ["non"]}, "unknown split rule 'non'; did you mean 'none'"),
+        (boards(gatherings="hard"), "boards.0.gatherings: Input should be a valid list"),
+        (boards(splits=["non"]), "unknown split rule 'non'; did you mean 'none'"),
         ({"methods": {"regismcan": {"steps": 0}}}, "options of regismcan: steps: Input should be greater"),
         ({"methods": {"regismcan": {"heads": 3}}}, "width 64 must be a multiple of heads 3"),
-        ({"scales": [4]}, "scales.0: Input should be 1, 2 or 3"),
-        ({"datasets": []}, "datasets: List should have at least 1 item"),
+        (boards(scales=[4]), "boards.0.scales.0: Input should be 1, 2 or 3"),
+        (boards(datasets=[]), "boards.0.datasets: List should have at least 1 item"),
     ],
 )
 def test_a_wrong_configuration_is_answered_with_what_is_right(change: dict[str, object], message: str) -> None:
@@ -92,7 +100,7 @@ def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("snakemake") is None, reason="snakemake is not on PATH")
 def test_snakemake_refuses_a_wrong_configuration_before_anything_runs(tmp_path: Path) -> None:
-    (tmp_path / "c.yaml").write_text(yaml.safe_dump({**DEFAULT, "datasets": ["mni-subjets"]}))
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump({**DEFAULT, **boards(datasets=["mni-subjets"])}))
     command = ["snakemake", "-n", "--configfile", str(tmp_path / "c.yaml")]
     answer = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert answer.returncode != 0
@@ -139,22 +147,21 @@ def test_fetch_and_curate_name_every_unusable_file_of_a_users_folder(tmp_path: P
     """A registry of the user's own, with an image each that holds NaN, is constant, or has four dimensions."""
     import nibabel
 
-    nifti_collection(tmp_path / "brains")
-    good = np.random.default_rng(0).random((10, 10, 10))
+    row = plain(tmp_path / "brains")
+    good = np.random.default_rng(0).random((24, 22, 20))
     hole = good.copy()
     hole[0, 0, 0] = np.nan
     for name, array in (("s02", hole), ("s05", 0 * good), ("s07", np.stack([good, good], axis=-1))):
         nibabel.save(nibabel.Nifti1Image(array, np.eye(4)), tmp_path / "brains" / "t1" / f"{name}_T1.nii.gz")
-    row = with_checksums(tmp_path / "brains").model_dump(mode="json")
     (tmp_path / "d.yaml").write_text(yaml.safe_dump({"mine": row}))
     registry = ["--registry", tmp_path / "d.yaml"]
     fetched = atombench("fetch", "mine", "--out", tmp_path / "r.json", *registry, ATOMBENCH_DATA_DIRS=str(tmp_path))
     assert fetched.returncode == 0, fetched.stderr
     line = refused(atombench("curate", "mine", "--receipt", tmp_path / "r.json", "--out", tmp_path / "v.npz", *registry))
-    assert "3 unusable volumes" in line
-    assert "s02 holds 1 voxels that are NaN" in line
-    assert "s05 is constant" in line
-    assert "s07 has 4 dimensions (10, 10, 10, 2), expected 3" in line
+    assert "3 problems" in line
+    assert "s02_T1.nii.gz holds 1 voxels that are NaN" in line
+    assert "s05_T1.nii.gz is constant" in line
+    assert "s07_T1.nii.gz has 4 dimensions (24, 22, 20, 2), expected 3" in line
     assert not (tmp_path / "v.npz").exists()
 
 
@@ -186,7 +193,7 @@ def test_the_error_stands_in_the_log_as_well(tmp_path: Path) -> None:
     assert "cannot write the log" in refused(atombench("fetch", "x", "--out", "r", "--log", tmp_path / "file" / "x.log"))
 
 
-@pytest.mark.parametrize("wrong", [["--gathering", "hrd"], ["--split", "pos"]])
+@pytest.mark.parametrize("wrong", [["--gathering", "hrd"], ["--split", "non"]])
 def test_split_answers_an_unknown_name_with_valid_ones(wrong: list[str], toy: VolumeSet, tmp_path: Path) -> None:
     toy.save(tmp_path / "v.npz")
     outs = ["--out", tmp_path / "m.parquet", "--summary", tmp_path / "s.json"]
@@ -239,7 +246,7 @@ def test_evaluate_refuses_predictions_of_another_manifest(toy: VolumeSet, toy_ma
 
 def test_every_command_starts_without_torch() -> None:
     script = (
-        "import sys, atombench.cli as c; [__import__(f'atombench.commands.{n}') for n in c.COMMANDS];"
+        "import sys, atombench.cli as c; [__import__('atombench.commands.' + n.replace('-', '_')) for n in c.COMMANDS];"
         "print('torch' in sys.modules)"
     )
     answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)

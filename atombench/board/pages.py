@@ -13,6 +13,9 @@ import jinja2
 import pandas as pd
 
 from atombench import PROTOCOL, __version__
+from atombench.audit.record import BoardFindings, VolumeFindings
+from atombench.audit.tables import board_table
+from atombench.board.cards import Card, audit_lines, make_cards
 from atombench.board.figures import score_figure
 from atombench.board.tables import ALL_SEEDS, BOARD_COLUMNS, CHANCE, long_table
 from atombench.evaluation.protocols import PRIMARY
@@ -21,6 +24,7 @@ from atombench.files import written_whole
 from atombench.methods.table import METHODS
 from atombench.runs import Result
 from atombench.volumes.registry import DatasetRow
+from atombench.volumes.volume_set import SPLITS
 
 
 @dataclass(frozen=True)
@@ -62,14 +66,21 @@ SHOWN = (
 )
 
 
-def build_board(results: list[Result], datasets: dict[str, DatasetRow], out: Path, left_out: Sequence[str] = ()) -> None:
-    """Write `results.csv`, `index.html` and what the page needs into a folder.
+def build_board(
+    results: list[Result],
+    datasets: dict[str, DatasetRow],
+    out: Path,
+    left_out: Sequence[str] = (),
+    findings: Sequence[VolumeFindings | BoardFindings] = (),
+) -> None:
+    """Write `results.csv`, `index.html`, a card for each audited dataset and what the pages need into a folder.
 
     Args:
         results: all records to show.
         datasets: the registry, for titles and licences.
         out: the folder.
         left_out: records that are not shown, with the reason.
+        findings: audits of datasets and boards.
 
     Raises:
         DataError: a file cannot be written.
@@ -80,9 +91,12 @@ def build_board(results: list[Result], datasets: dict[str, DatasetRow], out: Pat
         loader=jinja2.PackageLoader("atombench.board"), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
+    cards = make_cards(findings, datasets)
+    audits = _audits(findings, cards)
+    places = sorted({record.unit.board for record in records})
     page = environment.get_template("index.html.j2").render(
-        boards=[_board(place, records, table, datasets) for place in sorted({record.unit.board for record in records})],
-        columns=SHOWN, protocol=PROTOCOL, version=__version__, runs=len(records), left_out=left_out,
+        boards=[_board(place, records, table, datasets, audits) for place in places],
+        root="", cards=cards, columns=SHOWN, protocol=PROTOCOL, version=__version__, runs=len(records), left_out=left_out,
         commits=sorted({record.training.commit[:12] + ("+" if record.training.dirty else "") for record in records}),
     )  # fmt: skip
     with written_whole(out / "results.csv") as temporary:
@@ -91,12 +105,33 @@ def build_board(results: list[Result], datasets: dict[str, DatasetRow], out: Pat
         temporary.write_text((importlib.resources.files("atombench.board") / "assets" / "board.css").read_text())
     with written_whole(out / "assets" / "plotly.min.js") as temporary:
         temporary.write_bytes((importlib.resources.files("plotly") / "package_data" / "plotly.min.js").read_bytes())
+    with written_whole(out / "audit.csv") as temporary:
+        audit_lines(findings).to_csv(temporary, index=False, lineterminator="\n")
+    for card in cards:
+        with written_whole(out / card.link) as temporary:
+            temporary.write_text(
+                environment.get_template("dataset.html.j2").render(card=card, splits=SPLITS, root="../"), encoding="utf-8"
+            )
     with written_whole(out / "index.html") as temporary:
         temporary.write_text(page, encoding="utf-8")
 
 
+def _audits(findings: Sequence[VolumeFindings | BoardFindings], cards: list[Card]) -> dict[str, dict[str, Any]]:
+    """What the audit of each board found odd, by the digest of its manifest, with the address of the dataset's card."""
+    pages = {card.found.digest: card.link for card in cards}
+    return {
+        found.manifest: {"card": pages[found.volumes], "odd": [line for line in board_table(found) if line.odd]}
+        for found in findings
+        if isinstance(found, BoardFindings) and found.volumes in pages
+    }
+
+
 def _board(
-    place: tuple[Any, ...], records: list[Record], table: pd.DataFrame, datasets: dict[str, DatasetRow]
+    place: tuple[Any, ...],
+    records: list[Record],
+    table: pd.DataFrame,
+    datasets: dict[str, DatasetRow],
+    audits: dict[str, dict[str, Any]],
 ) -> dict[str, Any]:
     on_board = [record for record in records if record.unit.board == place]
     here = table[(table[BOARD_COLUMNS] == list(place)).all(axis=1) & (table["seed"] == ALL_SEEDS)]
@@ -116,6 +151,7 @@ def _board(
         "note": row.note if row else "",
         "counts": _counts(here),
         "manifest": on_board[0].digests.manifest,
+        "audit": audits.get(on_board[0].digests.manifest),
         "rows": [_method_row(method, here, on_board, roles) for method in [*scored.index, *without, CHANCE]],
         "failed": [record for record in on_board if record.status == "failed"],
         "figure": score_figure(scored.reset_index(), roles, chance, "strict recall@1, 95 % interval (log scale)"),

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from pydantic import BaseModel, RootModel
 
+from atombench.audit.record import Findings
 from atombench.config import RunConfig
 from atombench.evaluation.record import Record
 from atombench.files import write_json
@@ -13,11 +14,15 @@ from atombench.schema import json_schema
 from atombench.volumes.registry import DatasetRow
 
 
+class Audit(RootModel[Findings]):
+    """An audit file: about the volumes of a dataset, or about a board."""
+
+
 class Registry(RootModel[dict[str, DatasetRow]]):
     """Rows of `config/datasets.yaml` by name."""
 
 
-SCHEMAS: dict[str, type[BaseModel]] = {"run": RunConfig, "datasets": Registry, "record": Record}
+SCHEMAS: dict[str, type[BaseModel]] = {"run": RunConfig, "datasets": Registry, "record": Record, "audit": Audit}
 
 
 def run(out: Annotated[Path, typer.Option(help="Folder for the schemas.")] = Path("config/schema")) -> None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, TypeAdapter
 
@@ -149,6 +149,7 @@ class ReceiptEntry(BaseModel):
     path: Path
     algorithm: Literal["md5", "sha256"]
     checksum: str
+    url: str | None = None
 
 
 class Receipt(BaseModel):
@@ -166,7 +167,7 @@ def write_receipt(path: Path, dataset: str, files: list[SourceFile], found: dict
     entries = [
         {
             "name": file.name, "path": str(found[file.name]), "algorithm": file.algorithm,
-            "checksum": file.checksum or file_digest(found[file.name], file.algorithm),
+            "checksum": file.checksum or file_digest(found[file.name], file.algorithm), "url": file.url,
         }
         for file in files
     ]  # fmt: skip
@@ -179,10 +180,7 @@ def read_receipt(path: Path, dataset: str) -> dict[str, Path]:
     Raises:
         DataError: the receipt is not valid or of another dataset, or a file has gone or changed since it was fetched.
     """
-    receipt = read_model(_RECEIPT, path)
-    if receipt.dataset != dataset:
-        msg = f"{path} is the receipt of {receipt.dataset!r}, expected that of {dataset!r}"
-        raise DataError(msg)
+    receipt = _receipt_of(path, dataset)
     for entry in receipt.files:
         if not entry.path.is_file():
             msg = f"{entry.path} was fetched but is gone; delete {path} to fetch it again"
@@ -192,3 +190,20 @@ def read_receipt(path: Path, dataset: str) -> dict[str, Path]:
             msg = f"{entry.path} has {sums}; delete {path} to fetch it again"
             raise DataError(msg)
     return {entry.name: entry.path for entry in receipt.files}
+
+
+def read_sources(path: Path, dataset: str) -> list[dict[str, Any]]:
+    """What a receipt says of the files, without where they lie.
+
+    Raises:
+        DataError: the receipt is not valid or of another dataset.
+    """
+    return [entry.model_dump(exclude={"path"}) for entry in _receipt_of(path, dataset).files]
+
+
+def _receipt_of(path: Path, dataset: str) -> Receipt:
+    receipt = read_model(_RECEIPT, path)
+    if receipt.dataset != dataset:
+        msg = f"{path} is the receipt of {receipt.dataset!r}, expected that of {dataset!r}"
+        raise DataError(msg)
+    return receipt

@@ -1,0 +1,42 @@
+"""Contact sheet: a few volumes of each split, three middle planes each."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atombench.volumes.volume_set import SPLITS, VolumeSet
+
+SHOWN_PER_SPLIT = 6
+TILE = 60  # pixels
+GAP = 2
+
+
+def contact_sheet(volumes: VolumeSet) -> str:
+    """PNG in base64: a column per volume (training, validation, test), below each other the middle planes of axes i, j, k."""
+    from PIL import Image
+
+    columns: list[NDArray[np.floating]] = []
+    for split in SPLITS:
+        rows = volumes.rows(split)
+        chosen = rows[np.linspace(0, len(rows) - 1, min(SHOWN_PER_SPLIT, len(rows))).astype(int)]
+        columns += [np.concatenate(_planes(volumes.volumes[row])) for row in chosen]
+        columns.append(np.zeros((3 * (TILE + GAP), 2 * GAP)))
+    sheet = np.concatenate(columns[:-1], axis=1)
+    stream = io.BytesIO()
+    Image.fromarray(np.rint(255 * np.clip(sheet, 0, 1)).astype(np.uint8)).save(stream, "PNG", optimize=True)
+    return base64.b64encode(stream.getvalue()).decode()
+
+
+def _planes(volume: NDArray[np.float32]) -> list[NDArray[np.floating]]:
+    """Middle planes, the second of their axes pointing up, enlarged by whole voxels; (TILE + GAP, TILE + GAP) each."""
+    middle, repeat = len(volume) // 2, max(TILE // len(volume), 1)
+    found = []
+    for axis in range(3):
+        plane = np.take(volume, middle, axis=axis).T[::-1]
+        large = np.kron(plane, np.ones((repeat, repeat), np.float32))[:TILE, :TILE]
+        found.append(np.pad(large, ((0, TILE + GAP - large.shape[0]), (0, TILE + GAP - large.shape[1]))))
+    return found
