@@ -16,7 +16,6 @@ import psutil
 from tests.conftest import ROOT
 
 BIN = Path(sys.executable).parent
-ENVIRONMENT = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"}
 
 
 def copied(place: Path) -> Path:
@@ -32,7 +31,7 @@ def copied(place: Path) -> Path:
 
 def environment(folder: Path) -> dict[str, str]:
     """Environment in which `atombench` and the rules use the package of that folder."""
-    return {**ENVIRONMENT, "PYTHONPATH": str(folder)}
+    return {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": str(folder)}
 
 
 def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

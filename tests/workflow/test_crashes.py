@@ -29,7 +29,7 @@ def test_a_run_killed_in_every_step_completes_with_the_same_bytes(
     victim: str, undisturbed: dict[str, str], tmp_path: Path
 ) -> None:
     folder = copied(tmp_path)
-    for step in ("fetch", "curate", "split", "train", "predict", "evaluate", "board"):
+    for step in ("fetch", "curate", "split", "audit-data", "train", "predict", "evaluate", "board"):
         killed_in(folder, step, victim, *TINY)
     answer = snakemake(folder, *TINY)
     assert answer.returncode == 0, answer.stdout

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.browser.test_board_page import check_page
+from tests.browser.test_board_page import check_card, check_page
 from tests.conftest import ROOT, needs
 from tests.workflow.running import digests, jobs
 
@@ -85,6 +85,7 @@ def test_a_new_method_or_a_corrected_text_retrains_nothing(clone: Path) -> None:
 
 def test_the_page_opens_in_a_browser(clone: Path) -> None:
     check_page(clone / "results/board/index.html", boards=2)
+    check_card(clone / "results/board/index.html", boards=2)
 
 
 def test_the_workflow_is_lint_free_and_reports(clone: Path) -> None:
@@ -136,7 +137,7 @@ def test_a_change_in_the_sampler_reruns_everything_after_curation(clone: Path) -
         found = jobs(snakemake(clone, "-n").stdout)
     finally:
         path.write_text(before)
-    assert found["split"] == 2
+    assert found["split"] == found["audit_board"] == 2
     assert found["train"] == found["predict"] == found["evaluate"] == 16
     assert "fetch" not in found
     assert "curate" not in found

@@ -15,8 +15,8 @@ SIZES = {"train": 202920, "val": 29032, "test": 64176}
 SMALL = "{steps: 10, batch_volumes: 4, validations: 1, val_sections: 64"
 SLICE = f"""
 run: vessel-slice
-datasets: [vesselmnist3d]
-gatherings: [easy]
+boards:
+  - {{datasets: [vesselmnist3d], gatherings: [easy]}}
 seeds: [1]
 methods:
   random:
@@ -27,8 +27,8 @@ methods:
 """
 HARD = """
 run: vessel-hard
-datasets: [vesselmnist3d]
-gatherings: [hard]
+boards:
+  - {datasets: [vesselmnist3d], gatherings: [hard]}
 seeds: [1]
 methods: {constant: null, random: null}
 """
