@@ -45,7 +45,7 @@ def refused(answer: subprocess.CompletedProcess[str]) -> str:
     return "\n".join(lines)
 
 
-@pytest.mark.parametrize("name", ["config.yaml", "vessel.yaml"])
+@pytest.mark.parametrize("name", ["config.yaml", "vessel.yaml", "ixi.yaml", "hippocampus.yaml", "paper.yaml"])
 def test_shipped_configurations_are_valid(name: str) -> None:
     check_run(yaml.safe_load((ROOT / "config" / name).read_text()))
 
