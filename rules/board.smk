@@ -46,6 +46,7 @@ rule board:
             caption="../docs/report-audit.rst",
             category="Leaderboard",
         ),
+        cards=directory("results/board/datasets"),
         style="results/board/assets/board.css",
         plotly="results/board/assets/plotly.min.js",
     log:
@@ -61,7 +62,7 @@ rule board:
     params:
         folder=subpath(output.page, parent=True),
         shown=shown_texts,
-        audits=lambda wildcards, input: [f"--audit={path}" for path in input.audits],
+        audits=audit_options,
         code=code_digest("atombench.commands.board"),
     shell:
         "atombench board {input.runs} {params.audits} --out {params.folder} --log {log}"

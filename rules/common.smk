@@ -60,11 +60,15 @@ def all_runs(wildcards):
 
 
 def all_audits(wildcards):
-    """Audit files that the board shows: those of this run's datasets and boards, and those of earlier runs."""
+    """Audit files of this run's datasets and boards."""
     places = [{"dataset": d, "gathering": g, "split": s, "scale": x} for d, g, s, x in RUN.places()]
-    mine = {pattern.format(**place) for place in places for pattern in AUDITS}
-    earlier = (str(path) for pattern in AUDITS for path in Path().glob(re.sub(r"\{\w+\}", "*", pattern)))
-    return sorted(mine | set(earlier))
+    return sorted({pattern.format(**place) for place in places for pattern in AUDITS})
+
+
+def audit_options(wildcards, input):
+    """Options that name this run's audit files and those of earlier runs, which are shown but not made again."""
+    earlier = {str(path) for pattern in AUDITS for path in Path().glob(re.sub(r"\{\w+\}", "*", pattern))}
+    return [f"--audit={path}" for path in sorted({*input.audits} | earlier)]
 
 
 def restricted(wildcards):
@@ -72,9 +76,14 @@ def restricted(wildcards):
     return REGISTRY[wildcards.dataset].restricted
 
 
-def row_of(wildcards):
-    """What the dataset's row says of its files, so that editing it repeats what was made from them; not its description."""
-    return REGISTRY[wildcards.dataset].model_dump_json(exclude=set(Row.model_fields))
+def row_of(step):
+    """What a step needs of the dataset's row, so that editing it repeats that step; not its description."""
+    unused = {"fetch": {"intensity", "split", "mixed_shapes", "same_subject"}, "curate": set()}[step]
+
+    def content(wildcards):
+        return REGISTRY[wildcards.dataset].model_dump_json(exclude={*Row.model_fields, "released_sampler", *unused})
+
+    return content
 
 
 def sampler_variant(wildcards):

@@ -14,7 +14,8 @@ rule curate:
         mem_mb=4000,
         runtime=60,
     params:
-        row=row_of,
+        row=row_of("curate"),
+        restricted=restricted,
         code=reader_code("curate"),
     shell:
         "atombench curate {wildcards.dataset} --receipt {input.receipt} --scale {wildcards.scale}"

@@ -12,7 +12,7 @@ rule fetch:
         mem_mb=1000,
         runtime=60,
     params:
-        row=row_of,
+        row=row_of("fetch"),
         code=reader_code("fetch"),
     shell:
         "atombench fetch {wildcards.dataset} --out {output.receipt} --log {log}"

@@ -20,7 +20,7 @@ from atombench.schema import read_yaml
 from atombench.volumes.volume_set import VolumeSet
 from tests.conftest import ROOT
 from tests.evaluation.records import example
-from tests.volumes.test_collections import plain
+from tests.volumes.building import plain
 
 STEP = {"facts": {}, "cost": example().training.model_dump()}
 DEFAULT = yaml.safe_load((ROOT / "config/config.yaml").read_text())

@@ -147,7 +147,9 @@ def lattice(normals: Any, grid: BlockGrid) -> Any:
     x, y, z = (xp.astype(normals[:, axis], xp.float64) for axis in range(3))  # (M,)
     squared = x * x + y * y + z * z
     length = xp.sqrt(squared)
-    divisor = squared + z * length
+    across = x * x + y * y
+    upwards = xp.where(z < 0, length - z, xp.ones_like(z))  # for z < 0 nothing is lost to L + z being small
+    divisor = xp.where(z < 0, across * length / upwards, squared + z * length)
     downwards = divisor <= 0
     one = xp.ones_like(x)
     divisor, xx, yy, xy = (

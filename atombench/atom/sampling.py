@@ -29,7 +29,7 @@ HIGHEST_COMPONENT = 9
 REDRAWS = 8  # so many normals are drawn per section; all zero has probability 10^-24
 VOL_POSITIONS = 8  # for validation and for test, where all parts share their volumes
 DISC_DRAWS = 32  # points drawn per normal; none lies in the disc with probability 10^-21
-UNIFORM_SECTIONS = {"train": 152, "val": 152, "test": 168}  # per volume, as many as the released sampler
+UNIFORM_SECTIONS = {"train": 152, "val": 152, "test": 168}  # per volume, as many as the MedMNIST variant
 UNIFORM_SHARES = {"train": 0.8, "val": 0.1, "test": 0.1}  # of all positions; disjoint
 UNIFORM_ROUNDS = 64
 
@@ -127,7 +127,7 @@ class UniformSampler:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Sections per volume in each part, as many as the released sampler has."""
+        """Sections per volume in each part, as many as the released sampler's MedMNIST variant has."""
         if self.split == "pos":
             return dict.fromkeys(SPLITS, UNIFORM_SECTIONS["train"])
         few = {"val": VOL_POSITIONS * DEPTHS, "test": VOL_POSITIONS * DEPTHS} if self.split == "vol" else {}

@@ -57,6 +57,7 @@ def cut_sections(
 
     Raises:
         ValueError: shapes do not fit, a volume index is out of range, or a pose is not finite or has a normal of length 0.
+        TypeError: arrays of several kinds are mixed.
     """
     grid = BlockGrid(scale)
     _check(volumes, volume_index, centres, normals, grid)
@@ -64,7 +65,7 @@ def cut_sections(
         return _in_threads(volumes, volume_index, centres, normals, grid, threads or available_threads())
     step = CHUNK if str(device(volumes)) == "cpu" else len(centres) or 1
     chunks = [slice(first, first + step) for first in range(0, len(centres) or 1, step)]
-    parts = [_cut_and_label(volumes, volume_index[rows], centres[rows], normals[rows], grid) for rows in chunks]
+    parts = [cut_and_label(volumes, volume_index[rows], centres[rows], normals[rows], grid) for rows in chunks]
     if len(parts) == 1:
         return parts[0]
     xp = array_namespace(volumes)
@@ -103,7 +104,8 @@ def available_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _cut_and_label(volumes: Any, volume_index: Any, centres: Any, normals: Any, grid: BlockGrid) -> CutSections:
+def cut_and_label(volumes: Any, volume_index: Any, centres: Any, normals: Any, grid: BlockGrid) -> CutSections:
+    """Cut and label a batch without looking whether it fits, so that nothing waits for a device; see `cut_sections`."""
     points = section_points(centres, normals, grid)
     labels = label_sections(points, grid)
     return CutSections(cut(volumes, volume_index, points, grid), points, labels.coarse, labels.fine)
@@ -111,13 +113,13 @@ def _cut_and_label(volumes: Any, volume_index: Any, centres: Any, normals: Any, 
 
 def _in_threads(volumes: Any, volume_index: Any, centres: Any, normals: Any, grid: BlockGrid, threads: int) -> CutSections:
     """Cut chunk by chunk into arrays that are made beforehand; NumPy lets other threads run meanwhile."""
-    sample = _cut_and_label(volumes, volume_index[:0], centres[:0], normals[:0], grid)
+    sample = cut_and_label(volumes, volume_index[:0], centres[:0], normals[:0], grid)
     count = len(centres)
     whole = CutSections(*(np.empty((count, *part.shape[1:]), part.dtype) for part in vars(sample).values()))
 
     def fill(first: int) -> None:
         rows = slice(first, first + CHUNK)
-        part = _cut_and_label(volumes, volume_index[rows], centres[rows], normals[rows], grid)
+        part = cut_and_label(volumes, volume_index[rows], centres[rows], normals[rows], grid)
         for name, values in vars(part).items():
             vars(whole)[name][rows] = values
 
@@ -127,7 +129,7 @@ def _in_threads(volumes: Any, volume_index: Any, centres: Any, normals: Any, gri
 
 
 def _check(volumes: Any, volume_index: Any, centres: Any, normals: Any, grid: BlockGrid) -> None:
-    xp, count = array_namespace(volumes), len(centres)
+    xp, count = array_namespace(volumes, volume_index, centres, normals), len(centres)
     edges = tuple(volumes.shape[1:])
     if volumes.ndim != 4 or edges != (grid.edge,) * 3:
         msg = f"expected volumes of shape (N, {grid.edge}, {grid.edge}, {grid.edge}), got {tuple(volumes.shape)}"

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from atombench.files import write_json
 from atombench.schema import read_model
 
+HIDDEN = "(not shown)"
+
 
 class Part(BaseModel):
     """Base of all parts of an audit: unknown keys and non-finite numbers are refused."""
@@ -91,6 +93,17 @@ class VolumeFindings(Part):
     sheet: str | None
     sources: list[Source]
     source_count: int
+
+    def redacted(self) -> VolumeFindings:
+        """The same findings without pictures and without names of volumes, subjects and files."""
+        return self.model_copy(
+            update={
+                "sheet": None,
+                "sources": [],
+                "most_alike": [pair.model_copy(update={"first": HIDDEN, "second": HIDDEN}) for pair in self.most_alike],
+                "subjects_in_two_splits": [HIDDEN] * len(self.subjects_in_two_splits),
+            }
+        )
 
 
 class PartFindings(Part):

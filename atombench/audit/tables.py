@@ -118,15 +118,10 @@ QUESTIONS = (
 )
 
 
-def board_table(found: BoardFindings, part: str = "test") -> list[Finding]:
-    """Findings about one part of a board."""
-    about = found.parts[part]
-    trained = part == "train"
-    return [
-        Finding(question.name, question.answer(about), question.meaning, question.odd(about))
-        for question in QUESTIONS
-        if not (trained and question.name.endswith("in training"))
-    ]
+def board_table(found: BoardFindings) -> list[Finding]:
+    """Findings about the test sections of a board."""
+    about = found.parts["test"]
+    return [Finding(question.name, question.answer(about), question.meaning, question.odd(about)) for question in QUESTIONS]
 
 
 def by_split(counts: dict[str, int]) -> str:

@@ -6,6 +6,7 @@ volumes share (a brain in the middle) then does not count. It is taken at 20^3 v
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter, defaultdict
 
 import numpy as np
@@ -20,18 +21,16 @@ NEARLY_EMPTY = 0.005
 NEAR = 0.9
 MOST_ALIKE = 10
 MOST_SOURCES = 10
-HIDDEN = "(not shown)"
 HISTOGRAM = (-0.1, 1.1, 48)  # from, to, bins
 
 
-def audit_volumes(volumes: VolumeSet, scale: int, sources: list[Source], restricted: bool) -> VolumeFindings:
+def audit_volumes(volumes: VolumeSet, scale: int, sources: list[Source]) -> VolumeFindings:
     """Look for what may mislead in the volumes of a dataset.
 
     Args:
         volumes: the curated set.
         scale: of its volumes.
         sources: its source files.
-        restricted: whether neither pictures nor names of subjects and files may be shown.
     """
     splits = np.array(volumes.splits)
     alike = likeness(volumes.volumes, scale)
@@ -54,14 +53,14 @@ def audit_volumes(volumes: VolumeSet, scale: int, sources: list[Source], restric
         near_threshold=NEAR,
         exact_pairs=(len(equal), sum(splits[one] != splits[other] for one, other in equal)),
         near_pairs=(int((pairs >= NEAR).sum()), int(((pairs >= NEAR) & across).sum())),
-        most_alike=_most_alike(volumes, alike, (first[across], second[across]), restricted),
-        subjects_in_two_splits=[HIDDEN if restricted else name for name in _subjects_in_two_splits(volumes)],
+        most_alike=_most_alike(volumes, alike, (first[across], second[across])),
+        subjects_in_two_splits=_subjects_in_two_splits(volumes),
         neighbours=_neighbours(volumes, alike, pairs),
         background=tuple(np.quantile(share, [0.05, 0.5, 0.95]).tolist()),
         nearly_empty=int((share > 1 - NEARLY_EMPTY).sum()),
         histogram=(counts / volumes.volumes.size).tolist(),
-        sheet=None if restricted else contact_sheet(volumes),
-        sources=[] if restricted else sources[:MOST_SOURCES],
+        sheet=contact_sheet(volumes),
+        sources=sources[:MOST_SOURCES],
         source_count=len(sources),
     )
 
@@ -81,19 +80,17 @@ def exact_pairs(volumes: VolumeSet) -> list[tuple[int, int]]:
     """Rows of each two volumes whose voxels are all equal."""
     rows = defaultdict(list)
     for row, volume in enumerate(volumes.volumes):
-        rows[volume.tobytes()].append(row)
+        rows[hashlib.sha256(volume).digest()].append(row)
     return [(one, other) for same in rows.values() for place, one in enumerate(same) for other in same[place + 1 :]]
 
 
-def _most_alike(
-    volumes: VolumeSet, alike: NDArray[np.float32], pairs: tuple[NDArray[np.intp], NDArray[np.intp]], restricted: bool
-) -> list[Pair]:
+def _most_alike(volumes: VolumeSet, alike: NDArray[np.float32], pairs: tuple[NDArray[np.intp], NDArray[np.intp]]) -> list[Pair]:
     order = np.argsort(-alike[pairs], kind="stable")[:MOST_ALIKE]
     first, second = (rows[order] for rows in pairs)
     return [
         Pair(
-            first=HIDDEN if restricted else volumes.ids[one],
-            second=HIDDEN if restricted else volumes.ids[other],
+            first=volumes.ids[one],
+            second=volumes.ids[other],
             splits=(volumes.splits[one], volumes.splits[other]),
             likeness=round(float(alike[one, other]), 4),
         )
@@ -111,7 +108,7 @@ def _subjects_in_two_splits(volumes: VolumeSet) -> list[str]:
 def _neighbours(volumes: VolumeSet, alike: NDArray[np.float32], pairs: NDArray[np.float32]) -> Neighbours:
     groups = np.array(volumes.groups)
     beside = np.diagonal(alike, 1)[groups[1:] != groups[:-1]]
-    mean, deviation = float(pairs.mean()), float(pairs.std())
+    mean, deviation = (float(pairs.mean()), float(pairs.std())) if len(pairs) else (0.0, 0.0)
     return Neighbours(pairs=len(beside), likeness=float(beside.mean()) if len(beside) else mean, mean=mean, deviation=deviation)
 
 

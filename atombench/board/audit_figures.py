@@ -26,21 +26,22 @@ ROW_HEIGHT = 270
 
 
 def histogram_figure(found: VolumeFindings) -> str:
-    """Share of voxels by intensity, on a logarithmic axis; plotly JSON."""
+    """Percent of voxels by intensity, on a logarithmic axis; plotly JSON."""
     import plotly.graph_objects as go
 
     low, high, bins = HISTOGRAM
     width = (high - low) / bins
     figure = go.Figure(
         go.Bar(
-            x=(low + width * (np.arange(bins) + 0.5)).round(4).tolist(), y=found.histogram, width=width,
-            marker={"color": PART_COLOURS["test"]}, hovertemplate="%{x:.2f}: %{y:.4%}<extra></extra>",
+            x=(low + width * (np.arange(bins) + 0.5)).round(4).tolist(), y=[100 * share for share in found.histogram],
+            width=width,
+            marker={"color": PART_COLOURS["test"]}, hovertemplate="%{x:.2f}: %{y:.3g} %<extra></extra>",
         )
     )  # fmt: skip
     figure.update_layout(
         height=220, margin={"l": 60, "r": 20, "t": 20, "b": 45}, paper_bgcolor=CLEAR, plot_bgcolor=CLEAR, font=FONT,
         xaxis={"title": "intensity of the curated volumes", "gridcolor": GRID, "zeroline": False},
-        yaxis={"title": "share of voxels", "type": "log", "tickformat": ".3~%", "gridcolor": GRID}, template=None,
+        yaxis={"title": "% of voxels", "type": "log", "tickformat": "~g", "gridcolor": GRID}, template=None,
     )  # fmt: skip
     return str(figure.to_json())
 

@@ -12,6 +12,7 @@ from atombench.audit.tables import Finding, board_table, by_split, volume_table
 from atombench.board.audit_figures import audit_figure, histogram_figure
 from atombench.volumes.registry import DatasetRow
 
+Findings = VolumeFindings | BoardFindings
 UNKNOWN = "not in the registry"
 
 
@@ -20,6 +21,7 @@ class CardBoard:
     """A board on a dataset's card."""
 
     name: str
+    manifest: str
     lines: list[Finding]
 
 
@@ -59,14 +61,27 @@ def card_link(dataset: str, scale: int) -> str:
     return f"datasets/{dataset}-x{scale}.html"
 
 
-def make_cards(findings: Sequence[VolumeFindings | BoardFindings], datasets: dict[str, DatasetRow]) -> list[Card]:
-    """Make the cards of all audited datasets; boards of volumes that have changed since are left out."""
+def current(findings: Sequence[Findings]) -> list[Findings]:
+    """Findings of all datasets, and those of boards that were made from their volumes as they are now."""
+    about = [found for found in findings if isinstance(found, VolumeFindings)]
+    now = {found.digest for found in about}
+    return [*about, *(found for found in findings if isinstance(found, BoardFindings) and found.volumes in now)]
+
+
+def make_cards(findings: Sequence[Findings], datasets: dict[str, DatasetRow]) -> list[Card]:
+    """Make the cards of all audited datasets.
+
+    Whatever an audit file holds, the card of a dataset that the registry calls restricted, or does not know, shows neither
+    pictures nor names.
+    """
     about = [found for found in findings if isinstance(found, VolumeFindings)]
     boards = [found for found in findings if isinstance(found, BoardFindings)]
-    return [
-        _card(found, [board for board in boards if board.volumes == found.digest], datasets.get(found.dataset))
-        for found in sorted(about, key=lambda one: (one.dataset, one.scale))
-    ]
+    cards = []
+    for found in sorted(about, key=lambda one: (one.dataset, one.scale)):
+        row = datasets.get(found.dataset)
+        shown = found.redacted() if row is None or row.restricted else found
+        cards.append(_card(shown, [board for board in boards if board.volumes == found.digest], row))
+    return cards
 
 
 def _card(found: VolumeFindings, boards: list[BoardFindings], row: DatasetRow | None) -> Card:
@@ -78,14 +93,14 @@ def _card(found: VolumeFindings, boards: list[BoardFindings], row: DatasetRow | 
         licence=row.licence if row else UNKNOWN,
         cite=row.cite if row else UNKNOWN,
         note=row.note if row else "",
-        boards=[CardBoard(f"{board.gathering}, split {board.split}", board_table(board)) for board in boards],
+        boards=[CardBoard(f"{board.gathering}, split {board.split}", board.manifest, board_table(board)) for board in boards],
         volume_lines=volume_table(found),
         histogram=histogram_figure(found),
         figure=audit_figure(boards) if boards else "",
     )
 
 
-def audit_lines(findings: Sequence[VolumeFindings | BoardFindings]) -> pd.DataFrame:
+def audit_lines(findings: Sequence[Findings]) -> pd.DataFrame:
     """Every number of every audit as one long table."""
     rows = []
     for found in sorted(findings, key=lambda one: (one.dataset, one.scale, one.kind, getattr(one, "gathering", ""))):

@@ -13,9 +13,9 @@ import jinja2
 import pandas as pd
 
 from atombench import PROTOCOL, __version__
-from atombench.audit.record import BoardFindings, VolumeFindings
+from atombench.audit.record import BoardFindings
 from atombench.audit.tables import board_table
-from atombench.board.cards import Card, audit_lines, make_cards
+from atombench.board.cards import Card, Findings, audit_lines, current, make_cards
 from atombench.board.figures import score_figure
 from atombench.board.tables import ALL_SEEDS, BOARD_COLUMNS, CHANCE, long_table
 from atombench.evaluation.protocols import PRIMARY
@@ -71,7 +71,7 @@ def build_board(
     datasets: dict[str, DatasetRow],
     out: Path,
     left_out: Sequence[str] = (),
-    findings: Sequence[VolumeFindings | BoardFindings] = (),
+    findings: Sequence[Findings] = (),
 ) -> None:
     """Write `results.csv`, `index.html`, a card for each audited dataset and what the pages need into a folder.
 
@@ -91,6 +91,7 @@ def build_board(
         loader=jinja2.PackageLoader("atombench.board"), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
+    findings = current(findings)
     cards = make_cards(findings, datasets)
     audits = _audits(findings, cards)
     places = sorted({record.unit.board for record in records})
@@ -107,6 +108,10 @@ def build_board(
         temporary.write_bytes((importlib.resources.files("plotly") / "package_data" / "plotly.min.js").read_bytes())
     with written_whole(out / "audit.csv") as temporary:
         audit_lines(findings).to_csv(temporary, index=False, lineterminator="\n")
+    for old in (out / "datasets").glob("*.html"):
+        if old.relative_to(out).as_posix() not in {card.link for card in cards}:
+            old.unlink()
+    (out / "datasets").mkdir(parents=True, exist_ok=True)
     for card in cards:
         with written_whole(out / card.link) as temporary:
             temporary.write_text(
@@ -116,7 +121,7 @@ def build_board(
         temporary.write_text(page, encoding="utf-8")
 
 
-def _audits(findings: Sequence[VolumeFindings | BoardFindings], cards: list[Card]) -> dict[str, dict[str, Any]]:
+def _audits(findings: Sequence[Findings], cards: list[Card]) -> dict[str, dict[str, Any]]:
     """What the audit of each board found odd, by the digest of its manifest, with the address of the dataset's card."""
     pages = {card.found.digest: card.link for card in cards}
     return {

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from atombench.atom.geometry import BlockGrid
 from atombench.atom.manifest import Manifest
 from atombench.audit.boards import audit_board
 from atombench.audit.record import Source, save_findings
@@ -41,7 +42,9 @@ def run(
         _print(f"{dataset}, {board.gathering}, split {board.split}, scale {board.scale}: test", board_table(board))
         return
     sources = [Source(**entry) for entry in read_sources(receipt, dataset)] if receipt else []
-    found = audit_volumes(volume_set, volume_set.edge // 20, sources, row.restricted)
+    found = audit_volumes(volume_set, volume_set.edge // BlockGrid(1).edge, sources)
+    if row.restricted:
+        found = found.redacted()
     save_findings(out, found)
     _print(f"{dataset}, {found.edge}^3", volume_table(found))
 

@@ -26,6 +26,6 @@ def run(
     log_to(log)
     row = find_row(dataset, registry)
     raw = reader_of(row.kind).read(row, read_receipt(receipt, dataset))
-    volumes = curate(dataset, raw, BlockGrid(scale).edge, row.mixed_shapes)
+    volumes = curate(dataset, raw, BlockGrid(scale).edge, row.mixed_shapes, row.restricted)
     volumes.save(out)
     logger.info("curated %s: %d volumes of edge %d, digest %s", dataset, len(volumes.ids), volumes.edge, volumes.digest)

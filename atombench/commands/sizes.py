@@ -12,14 +12,12 @@ from atombench.atom.sampling import sampler
 from atombench.atom.splits import section_counts
 from atombench.commands.arguments import REGISTRY_DEFAULT, Log, Registry
 from atombench.config import check_run
-from atombench.errors import ConfigError, FetchError
+from atombench.errors import ConfigError, DataError, FetchError
 from atombench.progress import log_to, logger
 from atombench.schema import read_yaml
-from atombench.volumes.registry import read_registry
+from atombench.volumes.registry import DatasetRow, read_registry
 from atombench.volumes.sources import reader_of
 from atombench.volumes.volume_set import SPLITS
-
-Sizes = dict[tuple[str, str], dict[str, int]]
 
 
 def run(
@@ -34,28 +32,31 @@ def run(
     """
     log_to(log)
     settings = check_run(read_yaml(config), str(config), registry, build_methods=False)
+    places = [place for place in settings.places() if gathering in (None, place[1])]
+    if not places:
+        msg = f"{config} has no board of the gathering {gathering!r}"
+        raise ConfigError(msg)
     rows = read_registry(registry)
-    sizes: Sizes = {}
-    missing: dict[str, str] = {}
-    for dataset, name, split, scale in settings.places():
-        if gathering not in (None, name) or dataset in missing:
+    official = {dataset: _official_splits(dataset, rows[dataset]) for dataset in dict.fromkeys(place[0] for place in places)}
+    sizes: dict[tuple[str, str], dict[str, int]] = {}
+    for dataset, name, split, scale in places:
+        if not (splits := official[dataset]):
             continue
-        row = rows[dataset]
-        try:
-            official = [side for side, count in reader_of(row.kind).counts(row).items() for _ in range(count)]
-        except FetchError as error:
-            missing[dataset] = str(error)
-            continue
-        draws = sampler(name, split, dataset, BlockGrid(scale), row.released_sampler)
-        counts = section_counts(dataset, official, split, draws)
+        draws = sampler(name, split, dataset, BlockGrid(scale), rows[dataset].released_sampler)
+        counts = section_counts(dataset, splits, split, draws)
         if sizes.setdefault((dataset, split), counts) != counts:
             msg = f"{dataset}, split {split}: gatherings differ in size; choose one with --gathering"
             raise ConfigError(msg)
-    if not sizes and not missing:
-        msg = f"{config} has no board of the gathering {gathering!r}"
-        raise ConfigError(msg)
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(["dataset", "split", *SPLITS])
     writer.writerows([*place, *(counts[part] for part in SPLITS)] for place, counts in sizes.items())
-    for dataset, reason in missing.items():
-        logger.warning("%s is left out, since its volumes cannot be counted: %s", dataset, reason)
+
+
+def _official_splits(dataset: str, row: DatasetRow) -> list[str]:
+    """Official split of each volume; none, with a warning, where they cannot be counted."""
+    try:
+        counts = reader_of(row.kind).counts(row)
+    except (FetchError, DataError) as error:
+        logger.warning("%s is left out, since its volumes cannot be counted: %s", dataset, error)
+        return []
+    return [side for side, count in counts.items() for _ in range(count)]

@@ -24,7 +24,7 @@ from atombench.atom.geometry import BlockGrid
 from atombench.atom.labels import Labels
 from atombench.atom.manifest import Sections
 from atombench.atom.ranking import first_correct
-from atombench.atom.sections import cut_sections
+from atombench.atom.sections import cut_and_label
 from atombench.errors import TrainingError
 from atombench.progress import Progress
 
@@ -104,7 +104,7 @@ class SectionFeed:
     def _batch(self, volumes: NDArray[Any], index: Tensor, rows: NDArray[np.int64]) -> Batch:
         where = torch.from_numpy(rows).to(self.volumes.device)
         chosen = self.volumes[torch.from_numpy(volumes.astype(np.int64)).to(self.volumes.device)]
-        found = cut_sections(chosen, index, self.centres[where], self.normals[where], self.grid.scale)
+        found = cut_and_label(chosen, index, self.centres[where], self.normals[where], self.grid)
         return Batch(chosen, index, found.pixels, found.labels)
 
 

@@ -10,12 +10,11 @@ from atombench.volumes.registry import BidsRow
 
 
 def _find(row: BidsRow, folder: Path) -> list[str]:
-    from nilearn.interfaces.bids import get_bids_files
-
+    """Images of subjects with and without sessions."""
     top = folder / "derivatives" / row.derivative if row.derivative else folder
-    found = get_bids_files(top, file_tag=row.suffix, file_type="nii*", modality_folder=row.datatype)
-    names = (Path(path).relative_to(folder).as_posix() for path in found)
-    return sorted(name for name in names if _key(row, name))
+    places = (path for pattern in ("sub-*", "sub-*/ses-*") for path in top.glob(pattern))
+    found = (path for place in places for path in sorted((place / row.datatype).glob("*")) if path.is_file())
+    return sorted(name for path in found if _key(row, name := path.relative_to(folder).as_posix()))
 
 
 def _key(row: BidsRow, name: str) -> tuple[str, str] | None:
@@ -27,7 +26,7 @@ def _key(row: BidsRow, name: str) -> tuple[str, str] | None:
         return None
     parsed = parse_bids_filename(name)
     entities = parsed["entities"]
-    if parsed["suffix"] != row.suffix or parsed["extension"] not in ("nii", "nii.gz"):
+    if "sub" not in entities or parsed["suffix"] != row.suffix or parsed["extension"] not in ("nii", "nii.gz"):
         return None
     if any(entities.get(entity) != value for entity, value in row.entities.items()):
         return None

@@ -7,7 +7,6 @@ those of its template (right, anterior, superior) and the resolution in the file
 
 from __future__ import annotations
 
-import pickle
 import re
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from atombench.volumes.patterns import find_files, key_of_name
 from atombench.volumes.registry import CapsRow
 
 FOLDERS = {"nifti": "t1_linear", "tensor": "deeplearning_prepare_data/image_based/t1_linear"}
+RESOLUTION = re.compile(r"_res-(\d+(?:\.\d+)?)x(\d+(?:\.\d+)?)x(\d+(?:\.\d+)?)_")
 ENDINGS = {"nifti": ".nii.gz", "tensor": ".pt"}
 
 
@@ -52,11 +52,12 @@ def read_tensor(path: Path) -> Image:
 
     try:
         tensor = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError) as error:
+    except Exception as error:  # damaged files fail in many ways, and none of them may stop the listing of problems
         msg = f"{path} cannot be read as a tensor: {' '.join(str(error).split()):.300}"
         raise DataError(msg) from error
-    if not isinstance(tensor, torch.Tensor) or tensor.is_complex():
-        msg = f"{path} holds {type(tensor).__name__}, expected one tensor of real numbers"
+    plain = isinstance(tensor, torch.Tensor) and tensor.layout == torch.strided and not tensor.is_quantized
+    if not plain or tensor.is_complex():
+        msg = f"{path} holds {type(tensor).__name__}, expected one dense tensor of real numbers"
         raise DataError(msg)
     shape = tuple(tensor.shape)
     if len(shape) == 4 and shape[0] == 1:
@@ -64,9 +65,9 @@ def read_tensor(path: Path) -> Image:
     if tensor.ndim != 3:
         msg = f"{path} has {len(shape)} dimensions {shape}, expected (1, I, J, K) or (I, J, K)"
         raise DataError(msg)
-    found = re.search(r"_res-([0-9.]+)x([0-9.]+)x([0-9.]+)_", path.name)
+    found = RESOLUTION.search(path.name)
     spacing = [float(number) for number in found.groups()] if found else [np.nan] * 3
-    return tensor.to(torch.float64).numpy(), np.array(spacing)
+    return tensor.detach().to(torch.float64).numpy(), np.array(spacing)
 
 
 _COLLECTION = Collection(_find, _key, _load)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -47,7 +48,7 @@ class RawVolume:
         if not np.isfinite(self.array).all():
             return f"{self.name} holds {np.count_nonzero(~np.isfinite(self.array))} voxels that are NaN or infinite"
         if self.array.min() == self.array.max():
-            return f"{self.name} is constant (every voxel is {self.array.flat[0]:g})"
+            return f"{self.name} is constant (every voxel is {self.array.flat[0]:g} after scaling)"
         return None
 
 
@@ -67,7 +68,9 @@ def resample(array: NDArray[np.float64], edge: int) -> NDArray[np.float32]:
     return ndimage.zoom(array, factors, order=3).astype(np.float32)
 
 
-def curate(dataset: str, raw: Iterable[RawVolume | Problem], edge: int, mixed_shapes: bool = False) -> VolumeSet:
+def curate(
+    dataset: str, raw: Iterable[RawVolume | Problem], edge: int, mixed_shapes: bool = False, restricted: bool = False
+) -> VolumeSet:
     """Check and resample all volumes of a dataset.
 
     Args:
@@ -75,6 +78,7 @@ def curate(dataset: str, raw: Iterable[RawVolume | Problem], edge: int, mixed_sh
         raw: the source volumes, and what a reader found wrong.
         edge: voxels along one side of the result.
         mixed_shapes: whether volumes of different shapes are meant.
+        restricted: whether volumes and subjects get other names, since their own may not be passed on.
 
     Raises:
         DataError: there is no volume, or something is wrong with some; everything is named in one message.
@@ -103,12 +107,17 @@ def curate(dataset: str, raw: Iterable[RawVolume | Problem], edge: int, mixed_sh
     return VolumeSet(
         dataset=dataset,
         volumes=np.stack(resampled),
-        ids=tuple(volume.id for volume in kept),
-        groups=tuple(volume.group for volume in kept),
+        ids=tuple(pseudonym(volume.id) if restricted else volume.id for volume in kept),
+        groups=tuple(pseudonym(volume.group) if restricted else volume.group for volume in kept),
         labels=tuple(volume.label for volume in kept),
         splits=tuple(volume.split for volume in kept),
         spacing=np.stack([volume.spacing * step for volume, step in zip(kept, steps, strict=True)]),
     )
+
+
+def pseudonym(name: str) -> str:
+    """Another name, always the same for the same one."""
+    return "x" + hashlib.sha256(f"atombench pseudonym {name}".encode()).hexdigest()[:12]
 
 
 def odd_shapes(volumes: list[RawVolume], shapes: list[tuple[int, ...]]) -> list[str]:
@@ -123,4 +132,5 @@ def odd_shapes(volumes: list[RawVolume], shapes: list[tuple[int, ...]]) -> list[
 
 def listed(dataset: str, problems: list[str]) -> str:
     """Message that lists all problems of a dataset, one in a line."""
-    return f"{dataset}: {len(problems)} problems\n  " + "\n  ".join(problems)
+    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    return "\n  ".join([f"{dataset}: {count}", *problems])

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import locale
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +14,7 @@ import numpy as np
 from atombench.errors import DataError
 from atombench.volumes.collection import Collection, Image
 from atombench.volumes.nifti import in_ras
-from atombench.volumes.patterns import key_of_name
+from atombench.volumes.patterns import fitting, key_of_name
 from atombench.volumes.registry import DicomRow
 
 POSITION = "0020|0032"  # ImagePositionPatient
@@ -18,10 +22,10 @@ UNEVEN = 0.01  # of the distance between slices
 
 
 def _find(row: DicomRow, folder: Path) -> list[str]:
-    """Every file below a subject's folder."""
-    wanted = row.images.replace("{subject}", "*").replace("{session}", "*")
-    below = (path for top in folder.glob(wanted) if top.is_dir() for path in top.rglob("*"))
-    return sorted(path.relative_to(folder).as_posix() for path in below if path.is_file())
+    """Every file below a subject's folder, linked ones too."""
+    tops = [path for path in fitting(row.images, folder) if path.is_dir()]
+    found = (Path(top) / name for place in tops for top, _, names in os.walk(place, followlinks=True) for name in names)
+    return sorted(path.relative_to(folder).as_posix() for path in found if path.is_file())
 
 
 def _key(row: DicomRow, name: str) -> tuple[str, str] | None:
@@ -39,55 +43,83 @@ def read_series(paths: list[Path]) -> Image:
     """Voxels in the order right, anterior, superior, and mm per voxel, of the one series among these files.
 
     Raises:
-        DataError: there is no series or more than one, a slice is missing, or SimpleITK cannot read it as a volume of real
-            numbers.
+        DataError: there is no series or more than one, a slice is missing or lies nowhere, or SimpleITK cannot read it as a
+            volume of real numbers.
     """
     import SimpleITK as sitk
 
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    where = Path(os.path.commonpath([path.parent for path in paths]))
+    with keeping_locale():
+        names = _one_series(paths, where)
+        reader = sitk.ImageSeriesReader()
+        reader.SetFileNames(names)
+        reader.MetaDataDictionaryArrayUpdateOn()
+        try:
+            image = reader.Execute()
+            _check(reader, image, where)
+            return _from_sitk(image)
+        except (RuntimeError, ValueError) as error:
+            msg = f"{where} cannot be read as a DICOM series: {str(error).strip().splitlines()[-1]}"
+            raise DataError(msg) from error
+
+
+@contextmanager
+def keeping_locale() -> Iterator[None]:
+    """Give the process its locale back: DICOM code in ITK sets it to C, and files would then be read as ASCII."""
+    before = locale.setlocale(locale.LC_ALL)
+    try:
+        yield
+    finally:
+        locale.setlocale(locale.LC_ALL, before)
+
+
+def _one_series(paths: list[Path], where: Path) -> list[str]:
+    """Files of the only series among these, in the order of its slices."""
+    import SimpleITK as sitk
+
     names = sitk.ImageSeriesReader
     series = [
         (folder, identity)
         for folder in sorted({path.parent for path in paths})
         for identity in names.GetGDCMSeriesIDs(str(folder))
     ]
-    where = Path(*_common(paths))
     if len(series) != 1:
         msg = f"{where} holds {len(series)} DICOM series in {len(paths)} files, expected one"
         raise DataError(msg)
-    reader = names()
-    reader.SetFileNames(names.GetGDCMSeriesFileNames(str(series[0][0]), series[0][1]))
-    reader.MetaDataDictionaryArrayUpdateOn()
-    try:
-        image = reader.Execute()
-        _check(reader, image, where)
-        return _from_sitk(image)
-    except (RuntimeError, ValueError) as error:
-        msg = f"{where} cannot be read as a DICOM series: {str(error).strip().splitlines()[-1]}"
-        raise DataError(msg) from error
-
-
-def _common(paths: list[Path]) -> tuple[str, ...]:
-    """Longest folder that all files share."""
-    parts = [path.parent.parts for path in paths]
-    same = [column[0] for column in zip(*parts, strict=False) if len(set(column)) == 1]
-    return tuple(same)
+    slices = list(names.GetGDCMSeriesFileNames(str(series[0][0]), series[0][1]))
+    if new := sorted({Path(name) for name in slices} - set(paths)):
+        msg = f"{new[0]} has come into the series since it was fetched; fetch it again"
+        raise DataError(msg)
+    return slices
 
 
 def _check(reader: Any, image: Any, where: Path) -> None:
+    """Refuse what is no volume of real numbers, or whose slices do not stand at even distances."""
     if image.GetNumberOfComponentsPerPixel() != 1 or image.GetDimension() != 3:
         shape = f"{image.GetDimension()} dimensions and {image.GetNumberOfComponentsPerPixel()} values per voxel"
         msg = f"{where} has {shape}, expected 3 and 1"
         raise DataError(msg)
-    slices = range(image.GetDepth())
-    if image.GetDepth() < 3 or not all(reader.HasMetaDataKey(number, POSITION) for number in slices):
-        return
-    positions = [reader.GetMetaData(number, POSITION).split("\\") for number in slices]
+    slices = range(len(reader.GetFileNames()))
+    positions = [_position(reader, number) for number in slices]
+    if lost := sum(position is None for position in positions):
+        msg = f"{where}: {lost} of {len(slices)} slices do not say where they lie (ImagePositionPatient)"
+        raise DataError(msg)
     normal = np.array(image.GetDirection()).reshape(3, 3)[:, 2]
     steps = np.diff(np.array(positions, dtype=np.float64) @ normal)
-    if np.ptp(steps) > UNEVEN * abs(np.median(steps)):
+    if len(steps) and (not np.median(steps) or np.ptp(steps) > UNEVEN * abs(np.median(steps))):
         msg = f"{where} has slices {abs(steps).min():g} to {abs(steps).max():g} mm apart; some are missing or doubled"
         raise DataError(msg)
+
+
+def _position(reader: Any, number: int) -> list[float] | None:
+    if not reader.HasMetaDataKey(number, POSITION):
+        return None
+    try:
+        position = [float(part) for part in reader.GetMetaData(number, POSITION).split("\\")]
+    except ValueError:
+        return None
+    return position if len(position) == 3 and np.isfinite(position).all() else None
 
 
 def _from_sitk(image: Any) -> Image:

@@ -97,10 +97,10 @@ def _fetch_one(file: SourceFile, downloads: Path) -> Path:
     notes: list[str] = []
     for path in _local_copies(file):
         if file.checksum is None:
-            return path.resolve()
+            return path.absolute()
         found = file_digest(path, file.algorithm)
         if found == file.checksum:
-            return path.resolve()
+            return path.absolute()  # not resolved: the name of a link says what it is, that of its target may not
         notes.append(f"{path} has {file.algorithm} {found}, expected {file.checksum}")
         logger.warning("passed over: %s", notes[-1])
     if file.url is None:

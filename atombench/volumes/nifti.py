@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from atombench.errors import DataError
 
-NIFTI_ERRORS = (OSError, EOFError, ValueError, TypeError, OverflowError, MemoryError, zlib.error)
+NIFTI_ERRORS = (OSError, EOFError, ValueError, TypeError, KeyError, OverflowError, MemoryError, zlib.error)
 MM_PER_UNIT = {"mm": 1.0, "meter": 1000.0, "micron": 0.001, "unknown": 1.0}
 
 
@@ -35,7 +35,12 @@ def read_image(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
             raise DataError(msg)
         units = image.header.get_xyzt_units()[0] if hasattr(image.header, "get_xyzt_units") else "mm"
         return in_ras(image, MM_PER_UNIT[units])
-    except (*NIFTI_ERRORS, nibabel.filebasedimages.ImageFileError, nibabel.spatialimages.HeaderDataError) as error:
+    except (
+        *NIFTI_ERRORS,
+        nibabel.filebasedimages.ImageFileError,
+        nibabel.orientations.OrientationError,
+        nibabel.spatialimages.HeaderDataError,
+    ) as error:
         msg = f"{path} cannot be read as NIfTI: {' '.join(str(error).split())}"
         raise DataError(msg) from error
 

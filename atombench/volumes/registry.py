@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter, field_validator, model_validator
 
 from atombench.errors import ConfigError, unknown_name
 from atombench.paths import DATASETS
@@ -19,14 +20,16 @@ class Part(BaseModel):
 
 
 class Row(Part):
-    """What every dataset states about itself; none of it changes what is made from the files."""
+    """What every dataset states about itself; none of it changes the volumes."""
 
     title: str
     modality: str
     licence: str
     cite: str
     note: str = ""
-    restricted: bool = Field(default=False, description="no picture of the data may appear on a page")
+    restricted: bool = Field(
+        default=False, description="neither pictures nor names of subjects and files may stand on a page or in a record"
+    )
 
 
 class DataRow(Row):
@@ -77,7 +80,7 @@ class Percentiles(Part):
 class Window(Part):
     """Intensities between two fixed values, such as Hounsfield units, become 0 to 1; what lies beyond is cut off."""
 
-    window: tuple[float, float]
+    window: tuple[FiniteFloat, FiniteFloat]
 
     @model_validator(mode="after")
     def _it_rises(self) -> Window:
@@ -103,7 +106,7 @@ class CollectionRow(DataRow):
     subject_column: str = "subject"
     session_column: str | None = Field(default=None, description="set if the table has one line per session")
     label_column: str | None = None
-    labels: tuple[str, ...] | None = Field(default=None, description="keep only lines with one of these labels")
+    labels: tuple[str, ...] | None = Field(default=None, min_length=1, description="keep only lines with one of these labels")
     missing_images: Literal["refuse", "skip"] = Field(default="refuse", description="lines of the table without an image")
     unlisted_images: Literal["refuse", "skip"] = Field(default="refuse", description="images that the table does not name")
     same_subject: dict[str, str] = Field(default={}, description="subjects that are one person: kept on one side")
@@ -118,6 +121,13 @@ class CollectionRow(DataRow):
             if getattr(self, by) is not None and getattr(self, needed) is None:
                 msg = f"{by} needs {needed}"
                 raise ValueError(msg)
+        for start in self.same_subject:
+            name, seen = start, {start}
+            while (name := self.same_subject.get(name, "")) and name not in seen:
+                seen.add(name)
+            if name:
+                msg = f"same_subject goes round in a circle from {start!r}"
+                raise ValueError(msg)
         if (self.checksums is None) != (self.checksums_sha256 is None):
             raise ValueError("checksums and checksums_sha256 go together")
         return self
@@ -127,9 +137,23 @@ class PatternRow(CollectionRow):
     """A collection whose images lie where a pattern says."""
 
     images: str = Field(
-        pattern=r"^[^{}]*\{subject\}([^{}]*\{(subject|session)\})*[^{}]*$",
         description="path in the folder, with {subject} and, if there is one, {session}; * stands for anything",
     )
+
+    @field_validator("images")
+    @classmethod
+    def _is_a_pattern(cls, images: str) -> str:
+        names = re.findall(r"\{([^{}]*)\}", images)
+        if "subject" not in names or set(names) - {"subject", "session"}:
+            msg = f"expected a path with {{subject}}, perhaps {{session}}, got {images!r}"
+            raise ValueError(msg)
+        if images.startswith("/") or any(part in ("", ".", "..") for part in images.split("/")):
+            msg = f"expected a path inside the folder, without . and .., got {images!r}"
+            raise ValueError(msg)
+        if re.search(r"[}*][{*]", images):
+            msg = f"expected some text between the placeholders, got {images!r}"
+            raise ValueError(msg)
+        return images
 
 
 class NiftiFolderRow(PatternRow):
@@ -161,9 +185,16 @@ class CapsRow(CollectionRow):
 
     kind: Literal["caps"]
     subject_column: str = "participant_id"
-    session_column: str | None = "session_id"
+    session_column: str | None = None
     files: Literal["nifti", "tensor"] = "nifti"
     cropped: bool = True
+
+    @model_validator(mode="before")
+    @classmethod
+    def _its_tables_have_sessions(cls, content: Any) -> Any:
+        if isinstance(content, dict) and content.get("table") is not None:
+            return {"session_column": "session_id", **content}
+        return content
 
 
 class MniSubjectsRow(DataRow):
@@ -180,7 +211,8 @@ class MniSubjectsRow(DataRow):
 DatasetRow = Annotated[
     MedMnistRow | NiftiFolderRow | DicomRow | BidsRow | CapsRow | MniSubjectsRow, Field(discriminator="kind")
 ]
-_ROWS: TypeAdapter[dict[str, DatasetRow]] = TypeAdapter(dict[str, DatasetRow])
+DatasetName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+_ROWS: TypeAdapter[dict[DatasetName, DatasetRow]] = TypeAdapter(dict[DatasetName, DatasetRow])
 
 
 def read_registry(path: Path = DATASETS) -> dict[str, DatasetRow]:

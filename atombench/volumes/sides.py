@@ -9,6 +9,8 @@ from atombench.errors import DataError
 from atombench.volumes.registry import SplitCounts, SplitShares
 from atombench.volumes.volume_set import SPLITS
 
+ATTEMPTS = 200
+
 
 def assign_sides(groups: Mapping[str, str], rule: SplitShares | SplitCounts, key: str) -> dict[str, str]:
     """Side (`train`, `val` or `test`) of each volume that is kept.
@@ -19,7 +21,7 @@ def assign_sides(groups: Mapping[str, str], rule: SplitShares | SplitCounts, key
         key: names the stream.
 
     Raises:
-        DataError: there are too few volumes for the numbers asked for.
+        DataError: there are too few subjects, or too few volumes for the numbers asked for.
     """
     if isinstance(rule, SplitCounts):
         return draw_volumes(groups, rule, key)
@@ -28,31 +30,52 @@ def assign_sides(groups: Mapping[str, str], rule: SplitShares | SplitCounts, key
 
 
 def split_groups(groups: list[str], shares: SplitShares, key: str) -> dict[str, str]:
-    """Put each group on one side, by a keyed order, in the given shares (rounded)."""
+    """Put each subject on one side, by a keyed order, in the given shares (rounded, at least one on each side).
+
+    Raises:
+        DataError: there are fewer than three subjects.
+    """
+    if len(groups) < len(SPLITS):
+        msg = f"{key}: {len(groups)} subjects cannot be split into training, validation and test; at least 3 are needed"
+        raise DataError(msg)
     order = [groups[index] for index in streams.permutation(len(groups), "split-groups", key)]
-    val, test = round(shares.val * len(order)), round(shares.test * len(order))
+    val, test = (max(round(share * len(order)), 1) for share in (shares.val, shares.test))
     sides = ["val"] * val + ["test"] * test + ["train"] * (len(order) - val - test)
     return dict(zip(order, sides, strict=True))
 
 
 def draw_volumes(groups: Mapping[str, str], counts: SplitCounts, key: str) -> dict[str, str]:
-    """Draw exact numbers of volumes, in an order keyed by the seed.
-
-    Each volume goes where its subject is already; a new subject goes to a side drawn in proportion to what is still missing
-    there. A volume whose side is full is passed over.
+    """Draw exact numbers of volumes at random, in an order keyed by the seed; the first complete one of many draws counts.
 
     Raises:
-        DataError: there are too few volumes.
+        DataError: there are too few volumes, or no draw gave all numbers without a subject on two sides.
+    """
+    wanted = {side: getattr(counts, side) for side in SPLITS}
+    about = f"{key}: {wanted} volumes are asked for; there are {len(groups)} volumes of {len(set(groups.values()))} subjects"
+    if len(groups) < sum(wanted.values()):
+        raise DataError(about)
+    for attempt in range(ATTEMPTS):
+        sides = _draw_once(groups, wanted, key, counts.seed, attempt)
+        if len(sides) == sum(wanted.values()):
+            return sides
+    msg = f"{about}, and none of {ATTEMPTS} draws gave these numbers without a subject on two sides; ask for fewer"
+    raise DataError(msg)
+
+
+def _draw_once(groups: Mapping[str, str], wanted: Mapping[str, int], *key: object) -> dict[str, str]:
+    """Go through all volumes in a random order.
+
+    Each goes where its subject is already; a new subject goes to a side drawn in proportion to what is still missing there.
+    A volume whose side is full is passed over.
     """
     names = sorted(groups)
-    order = streams.permutation(len(names), "draw-volumes", key, counts.seed)
-    words = streams.words(len(names), "draw-sides", key, counts.seed)
-    missing = {side: getattr(counts, side) for side in SPLITS}
+    order = streams.permutation(len(names), "draw-volumes", *key)
+    words = streams.words(len(names), "draw-sides", *key)
+    missing = dict(wanted)
     side_of_group: dict[str, str] = {}
     sides: dict[str, str] = {}
     for word, index in zip(words, order, strict=True):
-        total = sum(missing.values())
-        if not total:
+        if not (total := sum(missing.values())):
             break
         volume = names[index]
         group = groups[volume]
@@ -62,21 +85,15 @@ def draw_volumes(groups: Mapping[str, str], counts: SplitCounts, key: str) -> di
         if missing[side]:
             missing[side] -= 1
             sides[volume] = side
-    if short := {side: number for side, number in missing.items() if number}:
-        wanted = {side: getattr(counts, side) for side in SPLITS}
-        msg = (
-            f"{key}: {wanted} volumes are asked for, but {len(names)} volumes of {len(set(groups.values()))} subjects "
-            f"leave {short} missing when no subject may lie on two sides; ask for fewer"
-        )
-        raise DataError(msg)
     return sides
 
 
 def _weighted(weights: Mapping[str, int], number: int) -> str:
-    """Name whose share of the total the number falls into."""
+    """Name whose share of the total the number, from 0 to that total, falls into."""
+    chosen = ""
     for name, weight in weights.items():
+        chosen = name
         if number < weight:
-            return name
+            break
         number -= weight
-    msg = "the number must be below the sum of the weights"
-    raise ValueError(msg)
+    return chosen

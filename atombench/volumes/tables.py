@@ -10,28 +10,33 @@ from atombench.errors import DataError
 Line = dict[str, str]
 
 
-def read_table(path: Path, columns: list[str]) -> list[Line]:
-    """Lines of a table, by column; fields are text, byte-order mark and line ends of any kind are understood.
+def read_table(path: Path, columns: list[str]) -> list[tuple[int, Line]]:
+    """Lines of a table with their numbers in the file; fields are text without surrounding blanks.
+
+    Byte-order marks and line ends of any kind are understood, empty lines passed over.
 
     Args:
         path: ends in `.tsv` if fields are separated by tabs.
         columns: must be there.
 
     Raises:
-        DataError: the file is not a table, lacks a column, or has a line with another number of fields than its header.
+        DataError: the file is not a table, lacks a column or names one twice, or has a line with another number of fields
+            than its header.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream, delimiter="\t" if path.suffix == ".tsv" else ",", strict=True)
-            lines, header = list(reader), list(reader.fieldnames or [])
+            lines = [(reader.line_num, line) for line in reader]
+            header = list(reader.fieldnames or [])
     except (csv.Error, UnicodeDecodeError, OSError) as error:
         msg = f"{path} cannot be read as a table: {' '.join(str(error).split())}"
         raise DataError(msg) from error
     for column in columns:
-        if column not in header:
-            msg = f"{path} has no column {column!r} (it has {', '.join(header) or 'none'})"
+        if header.count(column) != 1:
+            found = "names the column {!r} more than once" if column in header else "has no column {!r}"
+            msg = f"{path} {found.format(column)} (it has {', '.join(header) or 'none'})"
             raise DataError(msg)
-    if uneven := [number for number, line in enumerate(lines, 2) if None in line or None in line.values()]:
+    if uneven := [number for number, line in lines if None in line or None in line.values()]:
         msg = f"{path}: line {uneven[0]} has another number of fields than the header ({len(uneven)} such lines)"
         raise DataError(msg)
-    return lines
+    return [(number, {name: value.strip() for name, value in line.items()}) for number, line in lines]

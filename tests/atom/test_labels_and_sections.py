@@ -81,6 +81,11 @@ def test_what_does_not_fit_is_refused(kind: str, change: dict, message: str) -> 
         cut_sections(**given)
 
 
+def test_arrays_of_two_kinds_are_refused() -> None:
+    with pytest.raises(TypeError):
+        cut_sections(torch.zeros(1, 20, 20, 20), np.zeros(1, int), np.zeros((1, 3)), np.ones((1, 3)))
+
+
 def test_threads_follow_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert available_threads() == 3

@@ -18,10 +18,11 @@ from atombench.errors import DataError
 from atombench.volumes.volume_set import VolumeSet
 from tests.atom.naive import naive_section
 from tests.conftest import ROOT, textured, volume_set
+from tests.volumes.on_disk import ABOUT
 
 
-def audited(volumes: VolumeSet, restricted: bool = False) -> VolumeFindings:
-    return audit_volumes(volumes, 1, [Source(name="a.npz", algorithm="md5", checksum="00")], restricted)
+def audited(volumes: VolumeSet) -> VolumeFindings:
+    return audit_volumes(volumes, 1, [Source(name="a.npz", algorithm="md5", checksum="00")])
 
 
 def odd_names(found: VolumeFindings | BoardFindings) -> set[str]:
@@ -95,11 +96,13 @@ def test_background_and_nearly_empty_volumes_are_counted() -> None:
 
 def test_restricted_data_show_neither_pictures_nor_names() -> None:
     volumes = replace(volume_set((4, 2, 2)), groups=("secret",) * 8, ids=tuple(f"secret{row}" for row in range(8)))
-    text = json.dumps(audited(volumes, restricted=True).model_dump(mode="json"))
+    found = audited(volumes)
+    assert "secret" in json.dumps(found.model_dump(mode="json"))
+    text = json.dumps(found.redacted().model_dump(mode="json"))
     assert "secret" not in text
     assert "a.npz" not in text
-    assert audited(volumes, restricted=True).sheet is None
-    assert "secret" in json.dumps(audited(volumes).model_dump(mode="json"))
+    assert found.redacted().sheet is None
+    assert found.redacted().histogram == found.histogram
 
 
 def test_the_contact_sheet_shows_planes_of_the_volumes() -> None:
@@ -168,6 +171,26 @@ def test_findings_survive_their_file_and_damage_is_refused(tmp_path: Path) -> No
     (tmp_path / "a.json").write_text('{"kind": "board"}')
     with pytest.raises(DataError, match=r"a\.json"):
         load_findings(tmp_path / "a.json")
+
+
+def test_the_command_writes_nothing_that_is_restricted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    volumes = volume_set((4, 2, 2), name="mine")
+    volumes.save(tmp_path / "v.npz")
+    row = {**ABOUT, "kind": "mni-subjects", "template": "t", "template_sha256": "0", "train": 4, "val": 2, "test": 2}
+    for restricted in (True, False):
+        (tmp_path / "d.yaml").write_text(json.dumps({"mine": {**row, "restricted": restricted}}))
+        files = ["--volumes", str(tmp_path / "v.npz"), "--out", str(tmp_path / "a.json")]
+        with pytest.raises(SystemExit, match="0"):
+            main(["audit-data", "mine", *files, "--registry", str(tmp_path / "d.yaml")])
+        assert ("v0000" in (tmp_path / "a.json").read_text()) != restricted
+        assert ("iVBOR" in (tmp_path / "a.json").read_text()) != restricted
+    capsys.readouterr()
+
+
+def test_a_set_of_one_volume_can_be_audited() -> None:
+    found = audited(volume_set((1, 0, 0)))
+    assert found.neighbours.pairs == found.near_pairs[0] == 0
+    assert found.neighbours.excess == 0
 
 
 def test_the_command_prints_a_table_and_writes_the_file(

@@ -94,7 +94,7 @@ def test_runs_of_two_manifests_or_protocols_never_share_a_board(tmp_path: Path) 
     _, left_out = load_results([tmp_path / "run.json"])
     assert left_out == [f"{old.unit.key}: its board has a newer manifest"]
     build_board(kept, {}, tmp_path / "out", left_out)
-    assert "1 records are left out" in (tmp_path / "out" / "index.html").read_text()
+    assert "1 file is left out" in (tmp_path / "out" / "index.html").read_text()
     with pytest.raises(DataError, match=r"is of protocol 0\.1, expected"):
         stored(tmp_path, example(protocol_version="0.1"))
 

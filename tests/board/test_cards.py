@@ -1,29 +1,38 @@
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+import pytest
 
 from atombench.atom.manifest import make_manifest
 from atombench.audit.boards import audit_board
 from atombench.audit.record import BoardFindings, Source, VolumeFindings
 from atombench.audit.volumes import audit_volumes
 from atombench.board.pages import build_board
+from atombench.volumes.registry import MniSubjectsRow
 from atombench.volumes.volume_set import VolumeSet
 from tests.board.test_board import stored
 from tests.conftest import volume_set
 from tests.evaluation.records import example
+from tests.volumes.on_disk import ABOUT
 
 
-def findings(volumes: VolumeSet, restricted: bool = False) -> list[VolumeFindings | BoardFindings]:
+def registry(restricted: bool = False) -> dict[str, Any]:
+    row = {**ABOUT, "kind": "mni-subjects", "template": "t", "template_sha256": "0", "train": 4, "val": 2, "test": 2}
+    return {"toy": MniSubjectsRow.model_validate({**row, "restricted": restricted})}
+
+
+def findings(volumes: VolumeSet) -> list[VolumeFindings | BoardFindings]:
     sources = [Source(name="toy.npz", algorithm="sha256", checksum="abcdef" * 10)]
     boards = [audit_board(volumes, make_manifest(volumes, name, "none", 1)) for name in ("hard", "uniform")]
-    return [audit_volumes(volumes, 1, sources, restricted), *boards]
+    return [audit_volumes(volumes, 1, sources), *boards]
 
 
 def test_a_card_shows_source_counts_audit_and_pictures(tmp_path: Path) -> None:
     found = findings(volume_set((6, 2, 3)))
     record = example("constant")
     digests = record.digests.model_copy(update={"manifest": found[1].manifest})
-    build_board(stored(tmp_path, record.model_copy(update={"digests": digests})), {}, tmp_path / "out", findings=found)
+    build_board(stored(tmp_path, record.model_copy(update={"digests": digests})), registry(), tmp_path / "out", findings=found)
     card = (tmp_path / "out/datasets/toy-x1.html").read_text()
     for words in (
         "sha256 abcdefabcdef", "6 / 2 / 3", "likeness of neighbours", "data:image/png;base64", "plot-histogram", "plot-audit",
@@ -41,24 +50,34 @@ def test_a_card_shows_source_counts_audit_and_pictures(tmp_path: Path) -> None:
     assert table[table["finding"] == "volumes_train"]["value"].item() == 6
 
 
-def test_a_card_of_restricted_data_has_no_picture(tmp_path: Path) -> None:
-    build_board(stored(tmp_path, example("constant")), {}, tmp_path / "out", findings=findings(volume_set((6, 2, 3)), True))
-    card = (tmp_path / "out/datasets/toy-x1.html").read_text()
-    assert "data:image" not in card
-    assert "v0000" not in card
-    assert "toy.npz" not in card
-    assert "the licence of these data does not allow it" in card
+@pytest.mark.parametrize("rows", [registry(restricted=True), {}])
+def test_a_card_shows_no_picture_and_no_name_unless_the_registry_allows_it(rows: dict[str, Any], tmp_path: Path) -> None:
+    """Whatever the audit file holds: the row may have become restricted after it was written."""
+    build_board(stored(tmp_path, example("constant")), rows, tmp_path / "out", findings=findings(volume_set((6, 2, 3))))
+    pages = [path.read_text() for path in (tmp_path / "out").rglob("*") if path.suffix in (".html", ".csv")]
+    assert len(pages) == 4
+    assert not any(word in page for page in pages for word in ("data:image", "v0000", "toy.npz"))
+    assert any("the licence of these data does not allow it" in page for page in pages)
+
+
+def test_cards_of_datasets_that_are_gone_are_removed(tmp_path: Path) -> None:
+    results = stored(tmp_path, example("constant"))
+    build_board(results, registry(), tmp_path / "out", findings=findings(volume_set((6, 2, 3))))
+    assert (tmp_path / "out/datasets/toy-x1.html").exists()
+    build_board(results, registry(), tmp_path / "out")
+    assert list((tmp_path / "out/datasets").iterdir()) == []
 
 
 def test_boards_of_volumes_that_have_changed_are_left_out(tmp_path: Path) -> None:
     old, new = findings(volume_set((6, 2, 3))), findings(volume_set((6, 3, 3)))
     build_board(stored(tmp_path, example("constant")), {}, tmp_path / "out", findings=[new[0], *old[1:]])
     assert "No board of this dataset has been audited" in (tmp_path / "out/datasets/toy-x1.html").read_text()
+    assert set(pd.read_csv(tmp_path / "out/audit.csv")["part"].dropna()) == set()
 
 
 def test_cards_are_the_same_when_built_again(tmp_path: Path) -> None:
     found, results = findings(volume_set((6, 2, 3))), stored(tmp_path, example("constant"))
-    build_board(results, {}, tmp_path / "a", findings=found)
-    build_board(results, {}, tmp_path / "b", findings=found[::-1])
+    build_board(results, registry(), tmp_path / "a", findings=found)
+    build_board(results, registry(), tmp_path / "b", findings=found[::-1])
     for name in ("index.html", "audit.csv", "datasets/toy-x1.html"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()

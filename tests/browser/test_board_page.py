@@ -12,7 +12,7 @@ import pytest
 from atombench.board.pages import build_board
 from atombench.evaluation.record import save_record
 from atombench.runs import load_results, save_run
-from tests.board.test_cards import findings
+from tests.board.test_cards import findings, registry
 from tests.conftest import needs, volume_set
 from tests.evaluation.records import example
 
@@ -103,6 +103,6 @@ def test_a_page_of_made_up_records_opens(tmp_path: Path) -> None:
         save_record(paths[-1], record)
     save_run(tmp_path / "run.json", "test", {}, paths)
     audits = findings(volume_set((6, 2, 3)))
-    build_board(load_results([tmp_path / "run.json"])[0], {}, tmp_path / "board", findings=audits)
+    build_board(load_results([tmp_path / "run.json"])[0], registry(), tmp_path / "board", findings=audits)
     check_page(tmp_path / "board/index.html", boards=1)
     check_card(tmp_path / "board/index.html", boards=2)

@@ -11,6 +11,7 @@ import numpy as np
 import SimpleITK as sitk
 import torch
 
+from atombench.volumes.dicom import keeping_locale
 from tests.conftest import textured
 
 SPACING = (2.0, 3.0, 4.0)
@@ -44,30 +45,33 @@ def save_tensor(path: Path, array: np.ndarray) -> None:
     torch.save(torch.from_numpy(array.astype(np.float32))[None], path)
 
 
-def save_dicom(folder: Path, array: np.ndarray, skip: tuple[int, ...] = (), series: str = "1.2.3") -> None:
+def save_dicom(
+    folder: Path, array: np.ndarray, skip: tuple[int, ...] = (), series: str = "1.2.3", positions: bool = True
+) -> None:
     """One series, a file per slice along the third axis of a volume in RAS order."""
     folder.mkdir(parents=True, exist_ok=True)
     turned = np.ascontiguousarray(array[::-1, ::-1].T)  # k, j, i; DICOM's x and y run to the left and to the back
     image = sitk.GetImageFromArray(turned)
     image.SetSpacing(SPACING)
-    writer = sitk.ImageFileWriter()
-    writer.KeepOriginalImageUIDOn()
-    for number in range(image.GetDepth()):
-        if number in skip:
-            continue
-        plane = image[:, :, number]
-        for tag, value in (
-            ("0008|0060", "MR"),
-            ("0020|000e", series),
-            ("0020|000d", "1.2"),
-            ("0020|0037", "1\\0\\0\\0\\1\\0"),
-            ("0020|0032", f"0\\0\\{4.0 * number:g}"),
-            ("0020|0013", str(number + 1)),
-            ("0008|0018", f"{series}.{number + 1}"),
-        ):
-            plane.SetMetaData(tag, value)
-        writer.SetFileName(str(folder / f"IM{number:04d}.dcm"))
-        writer.Execute(plane)
+    with keeping_locale():
+        writer = sitk.ImageFileWriter()
+        writer.KeepOriginalImageUIDOn()
+        for number in range(image.GetDepth()):
+            if number in skip:
+                continue
+            plane = image[:, :, number]
+            for tag, value in (
+                ("0008|0060", "MR"),
+                ("0020|000e", series),
+                ("0020|000d", "1.2"),
+                ("0020|0037", "1\\0\\0\\0\\1\\0"),
+                *([("0020|0032", f"0\\0\\{4.0 * number:g}")] if positions else []),
+                ("0020|0013", str(number + 1)),
+                ("0008|0018", f"{series}.{number + 1}"),
+            ):
+                plane.SetMetaData(tag, value)
+            writer.SetFileName(str(folder / f"IM{number:04d}.dcm"))
+            writer.Execute(plane)
 
 
 def save_table(path: Path, header: list[str], lines: list[tuple[str, ...]]) -> None:

@@ -9,7 +9,7 @@ import yaml
 from atombench.volumes.fetch import DATA_DIRS, data_dirs
 from tests.browser.test_board_page import check_page
 from tests.conftest import ROOT, needs
-from tests.volumes.test_collections import bids
+from tests.volumes.building import bids
 from tests.workflow.running import copied, jobs, snakemake
 
 pytestmark = pytest.mark.long

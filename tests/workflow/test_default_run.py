@@ -113,6 +113,17 @@ def test_an_option_of_one_method_touches_only_that_method(clone: Path) -> None:
     assert found == {"train": 4, "predict": 4, "evaluate": 4, **last}
 
 
+def test_the_papers_matrix_is_planned_whole_and_in_parts_as_the_docs_say(clone: Path) -> None:
+    whole = jobs(snakemake(clone, "-n", "--configfile", "config/paper.yaml").stdout)
+    boards, datasets = 4 * 2 * 3 + 4 * 2, 8
+    assert whole["split"] == whole["audit_board"] == boards
+    assert whole["curate"] == whole["audit_volumes"] == datasets
+    assert whole["train"] == whole["evaluate"] == boards * (3 * 3 + 2)  # three seeded methods, two that need no seed
+    command = next(line for line in (clone / "docs/adni.md").read_text().splitlines() if line.startswith("snakemake "))
+    part = jobs(snakemake(clone, "-n", *command.split()[3:]).stdout)
+    assert part == {"fetch": 1, "curate": 1, "split": 1, "train": 1, "predict": 1, "evaluate": 1}
+
+
 def test_a_change_in_a_methods_code_reruns_that_method(clone: Path) -> None:
     path = clone / "atombench/methods/constant.py"
     before = path.read_text()
