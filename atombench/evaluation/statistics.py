@@ -11,6 +11,7 @@ With one non-negative component this is a mean over sections; with one component
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,7 @@ class Estimate:
     high: float
 
 
+@cache
 def bootstrap_weights(clusters: int, resamples: int = RESAMPLES) -> Array:
     """How often each cluster is drawn in each resample, (resamples, clusters); the same for all runs, so runs are paired."""
     drawn = (streams.words(resamples * clusters, "bootstrap", clusters) % np.uint64(clusters)).astype(np.int64)
@@ -60,20 +62,32 @@ def bootstrap_weights(clusters: int, resamples: int = RESAMPLES) -> Array:
     return flat.reshape(resamples, clusters).astype(np.float64)
 
 
-def estimate(runs: list[Clustered]) -> Estimate:
-    """Mean over runs (seeds) of one metric, with a percentile bootstrap over volumes and, beyond one run, over seeds.
+def resampled_means(runs: list[Clustered], *key: object) -> Array:
+    """Mean over runs (seeds) in each resample; (RESAMPLES,), NaN where a resample holds no section.
 
     A resample draws volumes once for all runs, which share them, and runs with replacement.
+
+    Args:
+        runs: one per seed, over the same volumes.
+        key: names the stream that seeds are drawn from, so that two methods' seeds are drawn apart.
     """
-    clusters = len(runs[0].counts)
-    weights = bootstrap_weights(clusters)
-    point = float(np.mean([run.value(np.ones(clusters)) for run in runs]))
+    weights = bootstrap_weights(len(runs[0].counts))
     with np.errstate(invalid="ignore"):
         resampled = np.stack([run.value(weights) for run in runs], axis=1)  # (resamples, runs)
     if len(runs) > 1:
-        drawn = streams.words(RESAMPLES * len(runs), "bootstrap seeds", len(runs)) % np.uint64(len(runs))
+        drawn = streams.words(RESAMPLES * len(runs), "bootstrap seeds", len(runs), *key) % np.uint64(len(runs))
         resampled = np.take_along_axis(resampled, drawn.astype(np.int64).reshape(RESAMPLES, -1), axis=1)
-    means = resampled.mean(axis=1)
+    return np.asarray(resampled.mean(axis=1))
+
+
+def point(runs: list[Clustered]) -> float:
+    """Mean over runs (seeds) of one metric."""
+    return float(np.mean([run.value(np.ones(len(run.counts))) for run in runs]))
+
+
+def estimate(runs: list[Clustered]) -> Estimate:
+    """Mean over runs (seeds) of one metric, with a percentile bootstrap over volumes and, beyond one run, over seeds."""
+    means = resampled_means(runs)
     tail = 100 * (1 - COVERAGE) / 2
     low, high = np.percentile(means[np.isfinite(means)], [tail, 100 - tail])
-    return Estimate(point, float(low), float(high))
+    return Estimate(point(runs), float(low), float(high))
