@@ -11,6 +11,8 @@ TINY = ("--configfile", "tests/workflow/tiny.yaml")
 EXACT = (
     "results/data/*/x1/volumes.npz",
     "results/atom/*/*/manifest.parquet",
+    "results/data/*/x1/audit.json",
+    "results/atom/*/*/audit.json",
     "results/atom/*/*/*/seed1/predictions.parquet",
     "results/atom/*/*/*/seed1/weights.safetensors",
 )
@@ -29,11 +31,22 @@ def test_a_run_killed_in_every_step_completes_with_the_same_bytes(
     victim: str, undisturbed: dict[str, str], tmp_path: Path
 ) -> None:
     folder = copied(tmp_path)
-    for step in ("fetch", "curate", "split", "audit-data", "train", "predict", "evaluate", "board"):
+    for step in ("fetch", "curate", "split", "train", "predict", "evaluate", "board"):
         killed_in(folder, step, victim, *TINY)
     answer = snakemake(folder, *TINY)
     assert answer.returncode == 0, answer.stdout
     assert digests(folder, *EXACT) == undisturbed
     assert (folder / "results/board/index.html").stat().st_size > 10_000
     assert not list((folder / "results").rglob("*.partial"))
+    assert jobs(snakemake(folder, "-n", *TINY).stdout) == {}
+
+
+@pytest.mark.parametrize("victim", ["run", "step"])
+def test_an_audit_that_was_killed_is_made_again(victim: str, undisturbed: dict[str, str], tmp_path: Path) -> None:
+    """Audits are on no other step's way, so where runs go on after a failure they are the only thing left to do."""
+    folder = copied(tmp_path)
+    killed_in(folder, "audit-data", victim, *TINY)
+    answer = snakemake(folder, *TINY)
+    assert answer.returncode == 0, answer.stdout
+    assert digests(folder, *EXACT) == undisturbed
     assert jobs(snakemake(folder, "-n", *TINY).stdout) == {}
