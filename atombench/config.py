@@ -13,6 +13,7 @@ from atombench.atom.sampling import GATHERINGS, SPLIT_RULES
 from atombench.errors import ConfigError, unknown_name
 from atombench.evaluation.record import Unit
 from atombench.methods.registry import build, default_options, entry_of, resolved_options
+from atombench.methods.table import CONTROLS
 from atombench.paths import DATASETS
 from atombench.schema import validated
 from atombench.volumes.registry import read_registry
@@ -65,7 +66,16 @@ class RunConfig(BaseModel):
     run: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="name of the run, part of a file name")
     boards: Annotated[list[Block], AfterValidator(_disjoint)] = Field(min_length=1, description="each board stands in one")
     seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**31, strict=True)]], Once] = Field(min_length=1)
-    methods: dict[str, dict[str, Any] | None] = Field(min_length=1, description="options by method, over the defaults")
+    methods: dict[str, dict[str, Any] | None] = Field(
+        default={}, description="options by method, over the defaults; controls that stand on every board need not be named"
+    )
+    without: Annotated[list[str], Once] = Field(default=[], description="controls left out; their boards are marked for it")
+
+    @property
+    def all_methods(self) -> dict[str, dict[str, Any]]:
+        """Methods of the run with their options: the controls that every board has, then what the run names."""
+        wanted = [*(name for name in CONTROLS if name not in self.without), *self.methods]
+        return {name: self.methods.get(name) or {} for name in dict.fromkeys(wanted)}
 
     def places(self) -> list[Place]:
         """Dataset, gathering, split and scale of every board."""
@@ -77,7 +87,7 @@ class RunConfig(BaseModel):
 
     def units(self) -> Iterator[Unit]:
         """Every run of the matrix; a method that is not seeded runs with the first seed only."""
-        for (dataset, gathering, split, scale), method in product(self.places(), self.methods):
+        for (dataset, gathering, split, scale), method in product(self.places(), self.all_methods):
             for seed in self.seeds if entry_of(method).seeded else self.seeds[:1]:
                 yield Unit(dataset=dataset, gathering=gathering, split=split, scale=scale, method=method, seed=seed)
 
@@ -109,9 +119,12 @@ def check_run(content: Any, source: str = "config", registry: Path = DATASETS, b
             if name not in valid:
                 msg = f"{source}: {unknown_name(what, name, valid)}"
                 raise ConfigError(msg)
-    for method, overrides in run.methods.items():
-        entry_of(method)
-        options = resolved_options(method, overrides or {}, defaults)
+    for name in run.without:
+        if name not in CONTROLS or name in run.methods:
+            msg = f"{source}: without: {unknown_name('control', name, set(CONTROLS) - set(run.methods))}"
+            raise ConfigError(msg)
+    for method, overrides in run.all_methods.items():
+        options = resolved_options(method, overrides, defaults)
         if build_methods:
             build(method, options)
     return run

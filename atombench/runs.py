@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 
+from atombench.audit.record import BoardFindings, VolumeFindings, load_findings
 from atombench.errors import DataError
 from atombench.evaluation.record import Record, load_record
 from atombench.files import file_digest, write_json
@@ -37,19 +39,27 @@ class RunEntry(BaseModel):
     sha256: str
 
 
+class AuditEntry(BaseModel):
+    """One audit of a run."""
+
+    audit: Path
+    sha256: str
+
+
 class RunList(BaseModel):
-    """The records of one run, with its configuration."""
+    """The records and audits of one run, with its configuration."""
 
     run: str
     config: dict[str, Any]
     records: list[RunEntry]
+    audits: list[AuditEntry] = []
 
 
 _RUN_LIST = TypeAdapter(RunList)
 
 
-def save_run(path: Path, name: str, config: dict[str, Any], records: list[Path]) -> None:
-    """List the records of one run with their checksums.
+def save_run(path: Path, name: str, config: dict[str, Any], records: list[Path], audits: Sequence[Path] = ()) -> None:
+    """List the records and audits of one run with their checksums.
 
     Raises:
         DataError: a record is missing or not valid, or two are of the same unit.
@@ -63,7 +73,8 @@ def save_run(path: Path, name: str, config: dict[str, Any], records: list[Path])
             raise DataError(msg)
         units[key] = record
         entries.append({"unit": key, "record": str(record), "sha256": file_digest(record)})
-    write_json(path, {"run": name, "config": config, "records": entries})
+    found = [{"audit": str(audit), "sha256": file_digest(audit)} for audit in sorted(audits)]
+    write_json(path, {"run": name, "config": config, "records": entries, "audits": found})
 
 
 def load_results(runs: list[Path]) -> tuple[list[Result], list[str]]:
@@ -93,6 +104,28 @@ def load_results(runs: list[Path]) -> tuple[list[Result], list[str]]:
         msg = "no records to show" + "".join(f"; {note}" for note in left_out)
         raise DataError(msg)
     return sorted(kept, key=lambda result: result.record.unit.key), left_out
+
+
+def load_audits(runs: list[Path]) -> tuple[list[VolumeFindings | BoardFindings], list[str]]:
+    """Read the audits of the given runs, each once; and say which were left out, and why.
+
+    Left out are audits that have gone, are damaged, or changed since every run that lists them.
+    """
+    listed: dict[Path, set[str]] = {}
+    for run in sorted(runs):
+        for entry in read_model(_RUN_LIST, run).audits:
+            listed.setdefault(entry.audit, set()).add(entry.sha256)
+    findings, left_out = [], []
+    for path, sums in sorted(listed.items()):
+        try:
+            if file_digest(path) not in sums:
+                msg = f"{path} has changed since it was listed; run the workflow for it again"
+                raise DataError(msg)
+            findings.append(load_findings(path))
+        except DataError as error:
+            left_out.append(str(error))
+            logger.warning("left out: %s", error)
+    return findings, left_out
 
 
 def _listed(entry: RunEntry) -> Result:

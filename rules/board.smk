@@ -6,6 +6,7 @@ localrules:
 rule collect:
     input:
         records=all_records,
+        audits=all_audits,
     output:
         run=f"results/runs/{RUN.run}.json",
     log:
@@ -21,15 +22,16 @@ rule collect:
     params:
         name=RUN.run,
         settings=RUN.model_dump_json(),
+        audits=lambda wildcards, input: [f"--audit={path}" for path in input.audits],
         code=code_digest("atombench.commands.collect"),
     shell:
-        "atombench collect {input.records} --name {params.name} --config {params.settings:q}" " --out {output.run} --log {log}"
+        "atombench collect {input.records} {params.audits} --name {params.name} --config {params.settings:q}"
+        " --out {output.run} --log {log}"
 
 
 rule board:
     input:
         runs=all_runs,
-        audits=all_audits,
     output:
         page=report(
             "results/board/index.html",
@@ -46,6 +48,7 @@ rule board:
             caption="../docs/report-audit.rst",
             category="Leaderboard",
         ),
+        comparisons="results/board/comparisons.csv",
         cards=directory("results/board/datasets"),
         style="results/board/assets/board.css",
         plotly="results/board/assets/plotly.min.js",
@@ -62,7 +65,6 @@ rule board:
     params:
         folder=subpath(output.page, parent=True),
         shown=shown_texts,
-        audits=audit_options,
         code=code_digest("atombench.commands.board"),
     shell:
-        "atombench board {input.runs} {params.audits} --out {params.folder} --log {log}"
+        "atombench board {input.runs} --out {params.folder} --log {log}"

@@ -1,7 +1,6 @@
 # Everything that is not a rule: the checked configuration, names of files, and what each rule depends on.
 import hashlib
 import json
-import re
 import shutil
 from pathlib import Path
 
@@ -44,7 +43,7 @@ wildcard_constraints:
     gathering="|".join(RUN.names("gatherings")),
     split="|".join(RUN.names("splits")),
     scale="|".join(str(scale) for scale in RUN.names("scales")),
-    method="|".join(RUN.methods),
+    method="|".join(RUN.all_methods),
     seed="[0-9]+",
 
 
@@ -63,12 +62,6 @@ def all_audits(wildcards):
     """Audit files of this run's datasets and boards."""
     places = [{"dataset": d, "gathering": g, "split": s, "scale": x} for d, g, s, x in RUN.places()]
     return sorted({pattern.format(**place) for place in places for pattern in AUDITS})
-
-
-def audit_options(wildcards, input):
-    """Options that name this run's audit files and those of earlier runs, which are shown but not made again."""
-    earlier = {str(path) for pattern in AUDITS for path in Path().glob(re.sub(r"\{\w+\}", "*", pattern))}
-    return [f"--audit={path}" for path in sorted({*input.audits} | earlier)]
 
 
 def restricted(wildcards):
@@ -120,8 +113,7 @@ def method_code(command):
 
 def method_options(wildcards):
     """The method's options as JSON: defaults with this run's overrides."""
-    overrides = RUN.methods[wildcards.method] or {}
-    return json.dumps(resolved_options(wildcards.method, overrides, DEFAULTS), sort_keys=True)
+    return json.dumps(resolved_options(wildcards.method, RUN.all_methods[wildcards.method], DEFAULTS), sort_keys=True)
 
 
 def method_role(wildcards):
@@ -131,4 +123,4 @@ def method_role(wildcards):
 
 def gpus_of(wildcards):
     """Networks ask for a GPU where this machine has one; a profile says how many, and a cluster's profile asks by itself."""
-    return int(METHODS[wildcards.method].role == "network" and shutil.which("nvidia-smi") is not None)
+    return int(METHODS[wildcards.method].learned and shutil.which("nvidia-smi") is not None)

@@ -6,6 +6,7 @@ rule evaluate:
         predictions=f"{UNIT}/predictions.parquet",
         training=f"{UNIT}/training.json",
         predicting=f"{UNIT}/predicting.json",
+        swaps=f"{UNIT}/swaps.parquet",
     output:
         record=f"{UNIT}/record.json",
     log:
@@ -24,4 +25,4 @@ rule evaluate:
     shell:
         "atombench evaluate {wildcards.method} --volumes {input.volumes} --manifest {input.manifest}"
         " --weights {input.weights} --predictions {input.predictions} --training {input.training}"
-        " --predicting {input.predicting} --seed {wildcards.seed} --out {output.record} --log {log}"
+        " --predicting {input.predicting} --swaps {input.swaps} --seed {wildcards.seed} --out {output.record} --log {log}"

@@ -6,6 +6,7 @@ rule predict:
     output:
         predictions=f"{UNIT}/predictions.parquet",
         cost=f"{UNIT}/predicting.json",
+        swaps=f"{UNIT}/swaps.parquet",
     log:
         "logs/predict/{dataset}-{gathering}-{split}-x{scale}-{method}-{seed}.log",
     benchmark:
@@ -23,4 +24,4 @@ rule predict:
     shell:
         "atombench predict {wildcards.method} --volumes {input.volumes} --manifest {input.manifest}"
         " --weights {input.weights} --options {params.options:q} --seed {wildcards.seed} --threads {threads}"
-        " --out {output.predictions} --cost {output.cost} --log {log}"
+        " --out {output.predictions} --cost {output.cost} --swaps {output.swaps} --log {log}"

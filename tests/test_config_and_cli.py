@@ -16,9 +16,13 @@ import yaml
 from atombench.atom.manifest import Manifest
 from atombench.config import check_run
 from atombench.errors import ConfigError
+from atombench.evaluation.evaluate import evaluate
+from atombench.methods.contract import Predictions
+from atombench.methods.predictions import save_predictions
+from atombench.methods.table import CONTROLS
 from atombench.schema import read_yaml
 from atombench.volumes.volume_set import VolumeSet
-from tests.conftest import ROOT
+from tests.conftest import ROOT, volume_set
 from tests.evaluation.records import example
 from tests.volumes.building import plain
 
@@ -52,7 +56,7 @@ def test_shipped_configurations_are_valid(name: str) -> None:
 
 def test_the_matrix_repeats_only_seeded_methods() -> None:
     units = list(check_run(DEFAULT).units())
-    assert len({unit.key for unit in units}) == len(units) == 16
+    assert len({unit.key for unit in units}) == len(units) == 28
     assert [unit.seed for unit in units if unit.method == "exhaustive" and unit.gathering == "hard"] == [1]
 
 
@@ -61,9 +65,19 @@ def boards(**change: object) -> dict[str, object]:
     return {"boards": [{**DEFAULT["boards"][0], **change}]}
 
 
+def test_controls_stand_on_every_board_unless_they_are_left_out_by_name() -> None:
+    bare = {**DEFAULT, "methods": {"constant": None}}
+    assert set(check_run(bare).all_methods) == set(CONTROLS)
+    fewer = check_run({**bare, "without": ["exhaustive", "random"]})
+    assert set(fewer.all_methods) == set(CONTROLS) - {"exhaustive", "random"}
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ({"without": ["exhaustiv"]}, "without: unknown control 'exhaustiv'; did you mean 'exhaustive'"),
+        ({"without": ["regismcan"]}, "without: unknown control 'regismcan'"),
+        ({"without": ["constant"], "methods": {"constant": None}}, "without: unknown control 'constant'"),
         (boards(datasets=["mni-subject"]), "unknown dataset 'mni-subject'; did you mean 'mni-subjects'"),
         ({"methods": {"regismcan-release": None}}, "unknown method 'regismcan-release'; did you mean 'regismcan-released'"),
         ({"methods": {"regismcan": {"stepz": 3}}}, "unknown option of regismcan 'stepz'; did you mean 'steps'"),
@@ -251,3 +265,24 @@ def test_every_command_starts_without_torch() -> None:
     )
     answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
     assert answer.stdout.strip() == "False"
+
+
+def test_evaluate_alone_prints_a_table_of_any_predictions(toy: VolumeSet, toy_manifest: Manifest, tmp_path: Path) -> None:
+    toy.save(tmp_path / "v.npz")
+    toy_manifest.save(tmp_path / "m.parquet")
+    count = toy_manifest.counts["test"]
+    answers = Predictions(boxes=np.random.default_rng(0).random((count, 729)).astype(np.float32))
+    save_predictions(tmp_path / "p.parquet", answers, {"manifest": toy_manifest.digest})
+    files = ["--volumes", tmp_path / "v.npz", "--manifest", tmp_path / "m.parquet", "--predictions", tmp_path / "p.parquet"]
+    found = atombench("evaluate", *files)
+    assert found.returncode == 0, found.stderr
+    lines = found.stdout.splitlines()
+    assert lines[0].split()[:3] == ["protocol", "metric", "value"]
+    recall = next(line.split() for line in lines if line.startswith("strict     fine_recall@10"))
+    expected = next(m for m in evaluate(answers, toy_manifest, toy) if m.metric == "fine_recall@10")
+    assert recall[2] == f"{expected.value:.4f}"
+    assert "a record needs METHOD" in refused(atombench("evaluate", *files, "--out", tmp_path / "r.json"))
+    assert not (tmp_path / "r.json").exists()
+    other = volume_set((6, 3, 4), np.random.default_rng(1).random((13, 20, 20, 20)).astype(np.float32))
+    other.save(tmp_path / "v.npz")
+    assert "was made for volumes" in refused(atombench("evaluate", *files))

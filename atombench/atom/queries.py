@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from atombench import PROTOCOL, streams
 from atombench.atom.geometry import BlockGrid
+from atombench.atom.labels import Labels
 from atombench.atom.manifest import Manifest
 from atombench.atom.sections import cut
 from atombench.errors import DataError
@@ -64,6 +65,11 @@ def make_queries(volumes: VolumeSet, manifest: Manifest) -> Queries:
     chosen = volumes.volumes[rows]
     pixels = cut(chosen, place, sections.points(manifest.grid), manifest.grid)
     return Queries(manifest.grid, manifest.gathering, chosen, place, pixels)
+
+
+def query_labels(manifest: Manifest) -> Labels:
+    """Labels of the test sections in the order of the queries; for the platform's own oracle, never for a method."""
+    return manifest.parts["test"].take(query_order(manifest)).labels(manifest.grid)
 
 
 def check_belongs(volumes: VolumeSet, manifest: Manifest) -> None:

@@ -17,11 +17,12 @@ from atombench.audit.record import BoardFindings
 from atombench.audit.tables import board_table
 from atombench.board.cards import Card, Findings, audit_lines, current, make_cards
 from atombench.board.figures import score_figure
+from atombench.board.standings import blind, comparison_table, rank
 from atombench.board.tables import ALL_SEEDS, BOARD_COLUMNS, CHANCE, long_table
 from atombench.evaluation.protocols import PRIMARY
 from atombench.evaluation.record import Record
 from atombench.files import written_whole
-from atombench.methods.table import METHODS
+from atombench.methods.table import CONTROLS, METHODS
 from atombench.runs import Result
 from atombench.volumes.registry import DatasetRow
 from atombench.volumes.volume_set import SPLITS
@@ -44,6 +45,18 @@ SHOWN = (
         "fine_recall@1",
         "recall@1",
         "share of sections whose best-scored box of 729 is correct; ranked",
+    ),
+    Column(
+        "volume-swap",
+        "fine_recall@1",
+        "volumes swapped",
+        "recall@1 when each volume is replaced by another test volume; a method that does not fall does not look at it",
+    ),
+    Column(
+        "section-swap",
+        "fine_recall@1",
+        "sections swapped",
+        "recall@1 when each section is replaced by one of another volume",
     ),
     Column("strict", "fine_recall@5", "recall@5", "one of the five best-scored boxes is correct"),
     Column("strict", "fine_recall@10", "recall@10", "one of the ten best-scored boxes is correct"),
@@ -106,6 +119,8 @@ def build_board(
         temporary.write_text((importlib.resources.files("atombench.board") / "assets" / "board.css").read_text())
     with written_whole(out / "assets" / "plotly.min.js") as temporary:
         temporary.write_bytes((importlib.resources.files("plotly") / "package_data" / "plotly.min.js").read_bytes())
+    with written_whole(out / "comparisons.csv") as temporary:
+        comparison_table(records).to_csv(temporary, index=False, lineterminator="\n")
     with written_whole(out / "audit.csv") as temporary:
         audit_lines(findings).to_csv(temporary, index=False, lineterminator="\n")
     for old in (out / "datasets").glob("*.html"):
@@ -145,6 +160,7 @@ def _board(
     scored = primary.drop(index=CHANCE, errors="ignore").sort_values(["value"], ascending=False, kind="stable")
     scored = scored.sort_values("status", key=lambda status: status != "complete", kind="stable")  # incomplete ones last
     roles = {record.unit.method: record.role for record in on_board}
+    standings, marks = rank(on_board)[1], blind(on_board)
     without = sorted(set(roles) - set(scored.index))
     coordinates = dict(zip(BOARD_COLUMNS, place, strict=True))
     row = datasets.get(str(coordinates["dataset"]))
@@ -157,7 +173,11 @@ def _board(
         "counts": _counts(here),
         "manifest": on_board[0].digests.manifest,
         "audit": audits.get(on_board[0].digests.manifest),
-        "rows": [_method_row(method, here, on_board, roles) for method in [*scored.index, *without, CHANCE]],
+        "rows": [
+            {**_method_row(method, here, on_board, roles), "standing": standings.get(method), "marks": marks.get(method, [])}
+            for method in [*scored.index, *without, CHANCE]
+        ],
+        "missing": [name for name in CONTROLS if name not in roles],
         "failed": [record for record in on_board if record.status == "failed"],
         "figure": score_figure(scored.reset_index(), roles, chance, "strict recall@1, 95 % interval (log scale)"),
     }

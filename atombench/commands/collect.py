@@ -1,4 +1,4 @@
-"""`atombench collect`: result records of one run -> the list that board and MLflow read."""
+"""`atombench collect`: result records and audits of one run -> the list that board and MLflow read."""
 
 import json
 from pathlib import Path
@@ -16,15 +16,16 @@ def run(
     records: Annotated[list[Path], typer.Argument(help="Result records.")],
     name: Annotated[str, typer.Option(help="Name of the run.")],
     out: Out,
+    audit: Annotated[list[Path] | None, typer.Option(help="Audit files; give the option once for each.")] = None,
     config: Annotated[str, typer.Option(help="The run's configuration as JSON, kept with the list.")] = "{}",
     log: Log = None,
 ) -> None:
-    """List the records of one run with their checksums."""
+    """List the records and audits of one run with their checksums."""
     log_to(log)
     try:
         settings = json.loads(config)
     except ValueError as error:
         msg = f"--config must be JSON, got {config!r}"
         raise ConfigError(msg) from error
-    save_run(out, name, settings, records)
+    save_run(out, name, settings, records, audit or [])
     logger.info("run %s: %d records", name, len(records))

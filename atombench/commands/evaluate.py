@@ -1,5 +1,6 @@
-"""`atombench evaluate`: predictions and labels -> one result record."""
+"""`atombench evaluate`: predictions and labels -> a table, and with what the other steps wrote one result record."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -7,13 +8,16 @@ import typer
 from pydantic import TypeAdapter
 
 from atombench.atom.manifest import Manifest
-from atombench.commands.arguments import Log, ManifestFile, MethodName, Out, Seed, Volumes, Weights
+from atombench.atom.queries import check_belongs
+from atombench.commands.arguments import Log, ManifestFile, Seed, Volumes
+from atombench.errors import ConfigError
 from atombench.evaluation.evaluate import evaluate
 from atombench.evaluation.protocols import PRIMARY
-from atombench.evaluation.record import Digests, Record, StepFile, Unit, save_record
+from atombench.evaluation.record import Digests, Metric, Record, StepFile, Unit, save_record
 from atombench.files import file_digest
 from atombench.methods.predictions import load_predictions
 from atombench.methods.registry import entry_of
+from atombench.methods.swaps import load_swaps
 from atombench.progress import log_to, logger
 from atombench.provenance import code_digest
 from atombench.schema import read_model
@@ -21,26 +25,38 @@ from atombench.volumes.volume_set import VolumeSet
 
 STEP_FILE = TypeAdapter(StepFile)
 STEPS = ("atombench.commands.train", "atombench.commands.predict", "atombench.commands.evaluate")
+OptionalFile = Path | None
 
 
 def run(
-    method: MethodName,
     volumes: Volumes,
     manifest: ManifestFile,
-    weights: Weights,
-    predictions: Annotated[Path, typer.Option(help="What the predict step wrote (Parquet).")],
-    training: Annotated[Path, typer.Option(help="Cost of the training (JSON).")],
-    predicting: Annotated[Path, typer.Option(help="Cost of predicting (JSON).")],
-    out: Out,
+    predictions: Annotated[Path, typer.Option(help="Predictions (Parquet), as the predict step writes them.")],
+    method: Annotated[str | None, typer.Argument(help="Name of the method; needed for a record.")] = None,
+    swaps: Annotated[OptionalFile, typer.Option(help="Answers to exchanged inputs (Parquet).")] = None,
+    weights: Annotated[OptionalFile, typer.Option(help="Weights (safetensors); needed for a record.")] = None,
+    training: Annotated[OptionalFile, typer.Option(help="Cost of the training (JSON); needed for a record.")] = None,
+    predicting: Annotated[OptionalFile, typer.Option(help="Cost of predicting (JSON); needed for a record.")] = None,
+    out: Annotated[OptionalFile, typer.Option(help="Where to write the record.")] = None,
     seed: Seed = 1,
     log: Log = None,
 ) -> None:
-    """Score predictions under both protocols."""
+    """Score predictions under both protocols and print a table; with --out also write a result record."""
     log_to(log)
-    entry = entry_of(method)
     volume_set, drawn = VolumeSet.load(volumes), Manifest.load(manifest)
-    source = {"manifest": drawn.digest, "method": method, "seed": str(seed), "weights": file_digest(weights)}
+    check_belongs(volume_set, drawn)
+    source = {"manifest": drawn.digest}
+    if method is not None and weights is not None:
+        source |= {"method": method, "seed": str(seed), "weights": file_digest(weights)}
     answers = load_predictions(predictions, source, drawn.counts["test"])
+    exchanged = load_swaps(swaps, source, drawn.counts["test"]) if swaps is not None else {}
+    metrics = evaluate(answers, drawn, volume_set, exchanged)
+    if out is None:
+        sys.stdout.write(table(metrics))
+        return
+    if method is None or weights is None or training is None or predicting is None:
+        raise ConfigError("a record needs METHOD, --weights, --training and --predicting; without --out a table is printed")
+    entry = entry_of(method)
     trained, predicted = (read_model(STEP_FILE, path) for path in (training, predicting))
     record = Record(
         unit=Unit(
@@ -58,7 +74,7 @@ def run(
         training=trained.cost,
         predicting=predicted.cost,
         volumes=[volume_set.ids[row] for row in drawn.volume_rows("test")],
-        metrics=evaluate(answers, drawn, volume_set),
+        metrics=metrics,
     )  # fmt: skip
     save_record(out, record)
     primary = record.find("strict", PRIMARY)
@@ -67,3 +83,18 @@ def run(
             "%s: %s %.4f [%.4f, %.4f], chance %.4f",
             record.unit.key, PRIMARY, primary.value, primary.ci_low, primary.ci_high, primary.chance or 0.0,
         )  # fmt: skip
+
+
+def table(metrics: list[Metric]) -> str:
+    """Metrics as text: value, 95 % interval, chance level, volumes and sections."""
+    head = ("protocol", "metric", "value", "95 % interval", "chance", "volumes", "sections")
+    lines = [head, *(_line(found) for found in metrics)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    text = ("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)
+    return "\n".join(text) + "\n"
+
+
+def _line(found: Metric) -> tuple[str, ...]:
+    chance = "" if found.chance is None else f"{found.chance:.4f}"
+    interval = f"{found.ci_low:.4f} to {found.ci_high:.4f}"
+    return found.protocol, found.metric, f"{found.value:.4f}", interval, chance, str(found.n_volumes), str(found.n_sections)

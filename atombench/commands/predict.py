@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from atombench.atom.manifest import Manifest
-from atombench.atom.queries import make_queries, query_order
+from atombench.atom.queries import make_queries, query_labels, query_order
 from atombench.commands.arguments import (
     Device,
     Log,
@@ -23,8 +23,10 @@ from atombench.commands.arguments import (
 from atombench.cost import Meter
 from atombench.files import file_digest, write_json
 from atombench.methods.contract import Resources
+from atombench.methods.oracle_coarse import OracleCoarse
 from atombench.methods.predictions import in_manifest_order, save_predictions
-from atombench.methods.registry import build, device_for
+from atombench.methods.registry import build, device_for, entry_of
+from atombench.methods.swaps import answer_swapped, save_swaps
 from atombench.methods.weights import load_weights
 from atombench.progress import log_to, logger
 from atombench.volumes.volume_set import VolumeSet
@@ -37,6 +39,7 @@ def run(
     weights: Weights,
     out: Out,
     cost: Annotated[Path, typer.Option(help="Where to write facts about the method, time and memory (JSON).")],
+    swaps: Annotated[Path, typer.Option(help="Where to write the answers to exchanged inputs (Parquet).")],
     options: OptionsText = "{}",
     seed: Seed = 1,
     device: Device = "auto",
@@ -50,9 +53,16 @@ def run(
     meter = Meter(resources.device, threads)
     drawn = Manifest.load(manifest)
     queries = make_queries(VolumeSet.load(volumes), drawn)
-    predictions = built.predict(load_weights(weights), queries, resources)
+    learned = load_weights(weights)
+    if isinstance(built, OracleCoarse):
+        predictions = built.predict_knowing(query_labels(drawn), resources)
+    else:
+        predictions = built.predict(learned, queries, resources)
     predictions.check(len(queries))
+    spent = meter.read()
+    exchanged = answer_swapped(built, learned, queries, resources) if entry_of(method).learned else {}
     source = {"manifest": drawn.digest, "method": method, "seed": str(seed), "weights": file_digest(weights)}
     save_predictions(out, in_manifest_order(predictions, query_order(drawn)), source)
-    write_json(cost, {"facts": dict(predictions.about), "cost": meter.read().model_dump()})
-    logger.info("predicted %s seed %d: %d queries in %.1f s", method, seed, len(queries), meter.read().seconds)
+    save_swaps(swaps, exchanged, query_order(drawn), source)
+    write_json(cost, {"facts": dict(predictions.about), "cost": spent.model_dump()})
+    logger.info("predicted %s seed %d: %d queries in %.1f s", method, seed, len(queries), spent.seconds)

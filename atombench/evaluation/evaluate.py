@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
+from numpy.typing import NDArray
 
 from atombench.atom.manifest import Manifest
-from atombench.evaluation.protocols import Truth, Values, published, scored, strict
+from atombench.evaluation.protocols import Truth, Values, exchanged, published, scored, strict
 from atombench.evaluation.record import Metric
 from atombench.evaluation.statistics import Clustered, estimate
 from atombench.methods.contract import Predictions
+from atombench.methods.swaps import Swap
 from atombench.volumes.volume_set import VolumeSet
 
 
-def evaluate(predictions: Predictions, manifest: Manifest, volumes: VolumeSet) -> list[Metric]:
-    """Score predictions (in the order of the manifest's test part) under both protocols."""
+def evaluate(
+    predictions: Predictions, manifest: Manifest, volumes: VolumeSet, swaps: Mapping[Swap, NDArray[np.int16]] | None = None
+) -> list[Metric]:
+    """Score predictions under both protocols.
+
+    Args:
+        predictions: in the order of the manifest's test part.
+        manifest: poses and labels.
+        volumes: the volumes that it was made for.
+        swaps: best boxes (M, 10) of answers to exchanged inputs, in the same order.
+    """
     sections, grid = manifest.parts["test"], manifest.grid
     truth = Truth(
         centres=sections.centres.astype(np.float64),
@@ -24,7 +37,10 @@ def evaluate(predictions: Predictions, manifest: Manifest, volumes: VolumeSet) -
     complete = scored(predictions, grid)
     rows = manifest.volume_rows("test")
     cluster = np.searchsorted(rows, sections.volume)
-    return [_metric(values, cluster, len(rows)) for values in published(complete, truth) + strict(complete, truth, grid)]
+    found = published(complete, truth) + strict(complete, truth, grid)
+    for swap, best in (swaps or {}).items():
+        found += exchanged(swap, best, truth)
+    return [_metric(values, cluster, len(rows)) for values in found]
 
 
 def _metric(values: Values, cluster: np.ndarray, clusters: int) -> Metric:

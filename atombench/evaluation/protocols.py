@@ -15,8 +15,10 @@ from atombench.atom.ranking import first_correct
 from atombench.errors import DataError
 from atombench.evaluation.chance import chance_hit, chance_reciprocal_rank
 from atombench.methods.contract import Predictions
+from atombench.methods.swaps import Swap
 
 Array = NDArray[np.float64]
+Protocol = Literal["published", "strict"] | Swap
 PRIMARY = "fine_recall@1"
 PUBLISHED_DEPTHS = (1, 5)
 FINE_DEPTHS = (1, 5, 10)
@@ -29,14 +31,14 @@ class Values:
     """One metric of one run, section by section.
 
     Attributes:
-        protocol: `published` or `strict`.
+        protocol: `published`, `strict`, or an exchange of inputs scored by the strict one.
         metric: its name.
         values: (M,) or, for the calibration error, (M, bins).
         counted: (M,), the sections that the metric is about.
         chance: (M,), what uniform random scores give on average; None where that has no meaning.
     """
 
-    protocol: Literal["published", "strict"]
+    protocol: Protocol
     metric: str
     values: NDArray[Any]
     counted: NDArray[np.bool_] = field(repr=False)
@@ -134,6 +136,17 @@ def strict(scores: Scored, truth: Truth, grid: BlockGrid) -> list[Values]:
         pose = (predictions.centres, predictions.normals)
         errors = pose_errors(pose, (truth.centres, truth.normals), truth.spacing, grid)
         found += [value(name, error) for name, error in vars(errors).items() if np.isfinite(error[labelled]).all()]
+    return found
+
+
+def exchanged(swap: Swap, best: NDArray[np.int16], truth: Truth) -> list[Values]:
+    """Strict recall of answers that were given with one input exchanged; `best` (M, 10) are the best boxes of each."""
+    correct = truth.labels.boxes
+    hits: NDArray[np.bool_] = np.take_along_axis(correct, best.astype(np.int64), axis=1)  # (M, 10)
+    number, labelled = correct.sum(axis=1), correct.any(axis=1)
+    found = []
+    for k in FINE_DEPTHS:
+        found.append(Values(swap, f"fine_recall@{k}", np.any(hits[:, :k], axis=1), labelled, chance_hit(number, BOXES, k)))
     return found
 
 

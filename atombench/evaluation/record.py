@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from atombench import PROTOCOL
 from atombench.cost import Cost
 from atombench.errors import DataError
+from atombench.evaluation.protocols import Protocol
 from atombench.evaluation.statistics import Clustered
 from atombench.files import write_json
 from atombench.schema import read_model
@@ -58,7 +59,7 @@ class Unit(Part):
 class Metric(Part):
     """One number with its 95 % interval (percentile bootstrap over volumes) and its chance level by theory."""
 
-    protocol: Literal["published", "strict"]
+    protocol: Protocol
     metric: str
     value: float
     ci_low: float

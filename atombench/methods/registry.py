@@ -40,12 +40,12 @@ def build(name: str, options: Mapping[str, Any]) -> Method:
 
 
 def device_for(name: str, asked: str) -> str:
-    """Device on which a method runs; only networks use another than the CPU.
+    """Device on which a method runs; only what is learned uses another than the CPU.
 
     Raises:
         ConfigError: the method is unknown, or the device is not there.
     """
-    if entry_of(name).role != "network":
+    if not entry_of(name).learned:
         return "cpu"
     networks = import_module("atombench.methods.network")  # by name: other methods' steps do not depend on it
     return str(networks.resolved_device(asked))

@@ -19,6 +19,9 @@ class Entry:
         role: `control`, `search` or `network`.
         seeded: whether repetitions with other seeds differ; a method that is not seeded runs once.
         note: one sentence for the board.
+        learned: whether it is a trained network, which may use a GPU and whose inputs are exchanged as a test.
+        oracle: whether it is told labels of test sections.
+        required: whether it stands on every board.
     """
 
     module: str
@@ -26,27 +29,44 @@ class Entry:
     role: Literal["control", "search", "network"]
     seeded: bool
     note: str
+    learned: bool = False
+    oracle: bool = False
+    required: bool = False
 
 
 METHODS: dict[str, Entry] = {
     "random": Entry(
         "atombench.methods.random_scores", "RandomScores", "control", True,
-        "uniform random scores: the true chance level",
+        "uniform random scores: the true chance level", required=True,
     ),
     "constant": Entry(
         "atombench.methods.constant", "Constant", "control", False,
-        "the best fixed answer on the training labels; sees no pixel",
+        "the best fixed answer on the training labels; sees no pixel", required=True,
+    ),
+    "section-only": Entry(
+        "atombench.methods.one_input", "SectionOnly", "control", True,
+        "a network that sees the section and no volume", learned=True, required=True,
+    ),
+    "volume-only": Entry(
+        "atombench.methods.one_input", "VolumeOnly", "control", True,
+        "a network that sees the volume and no section", learned=True, required=True,
+    ),
+    "oracle-coarse": Entry(
+        "atombench.methods.oracle_coarse", "OracleCoarse", "control", True,
+        "told the correct blocks, random within them", oracle=True, required=True,
     ),
     "exhaustive": Entry(
         "atombench.methods.exhaustive", "Exhaustive", "search", False,
-        "sum of squared differences at every position and orientation; learns nothing",
+        "sum of squared differences at every position and orientation; learns nothing", required=True,
     ),
     "regismcan-released": Entry(
         "atombench.methods.regismcan_released", "RegisMcanReleased", "network", True,
-        "the function of the released code; cannot see the volume",
+        "the function of the released code; cannot see the volume", learned=True,
     ),
     "regismcan": Entry(
         "atombench.methods.regismcan", "RegisMcan", "network", True,
-        "as the paper's text describes: block tokens are scored",
+        "as the paper's text describes: block tokens are scored", learned=True,
     ),
 }  # fmt: skip
+
+CONTROLS = tuple(name for name, entry in METHODS.items() if entry.required)

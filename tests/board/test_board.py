@@ -3,11 +3,16 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from atombench.atom.manifest import make_manifest
+from atombench.audit.boards import audit_board
+from atombench.audit.record import save_findings
+from atombench.audit.volumes import audit_volumes
 from atombench.board.pages import build_board
 from atombench.board.tables import COLUMNS, long_table
 from atombench.errors import DataError
 from atombench.evaluation.record import Record, Unit, save_record
-from atombench.runs import Result, load_results, save_run
+from atombench.runs import Result, load_audits, load_results, save_run
+from tests.conftest import volume_set
 from tests.evaluation.records import example
 
 ASKED = (
@@ -145,3 +150,22 @@ def test_run_lists_refuse_what_is_gone_and_what_is_twice(tmp_path: Path) -> None
     results[0].path.unlink()
     with pytest.raises(DataError, match=r"no records to show; .*cannot read .*No such file"):
         load_results([tmp_path / "run.json"])
+
+
+def test_audits_are_read_through_the_run_lists_and_lost_ones_are_named(tmp_path: Path) -> None:
+    volumes = volume_set((4, 2, 2))
+    paths = [tmp_path / name for name in ("volumes.json", "hard.json", "easy.json")]
+    save_findings(paths[0], audit_volumes(volumes, 1, []))
+    for path, gathering in zip(paths[1:], ("hard", "easy"), strict=True):
+        save_findings(path, audit_board(volumes, make_manifest(volumes, gathering, "none", 1)))
+    save_record(tmp_path / "record.json", example())
+    for name in ("a", "b"):
+        save_run(tmp_path / f"{name}.json", name, {}, [tmp_path / "record.json"], paths)
+    found, lost = load_audits([tmp_path / "a.json", tmp_path / "b.json"])
+    assert (len(found), lost) == (3, [])
+    paths[1].write_text("{}")
+    paths[2].unlink()
+    found, lost = load_audits([tmp_path / "a.json"])
+    assert len(found) == 1
+    assert len(lost) == 2
+    assert "hard.json has changed since it was listed" in " ".join(lost)

@@ -1,5 +1,7 @@
 """Controls reproduce references by geometry alone; the search finds what is there."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -27,25 +29,37 @@ def metrics(name: str, volumes: VolumeSet, manifest: Manifest) -> dict[str, floa
     return {f"{m.protocol} {m.metric}": m.value for m in evaluate(ordered, manifest, volumes)}
 
 
-@pytest.fixture(scope="module", params=["hard", "easy"])
-def blank(request: pytest.FixtureRequest) -> tuple[str, VolumeSet, Manifest]:
+Place = tuple[str, str]  # variant of the released sampler, gathering
+
+
+@pytest.fixture(scope="module", params=list(product(("medmnist", "adni"), ("hard", "easy"))), ids=str)
+def blank(request: pytest.FixtureRequest) -> tuple[Place, VolumeSet, Manifest]:
     """Many volumes without content: what comes out is geometry."""
     volumes = volume_set((400, 10, 120), np.zeros((530, 20, 20, 20), np.float32))
-    return request.param, volumes, make_manifest(volumes, request.param, "none", 1)
+    variant, gathering = request.param
+    return request.param, volumes, make_manifest(volumes, gathering, "none", 1, variant)
 
 
-# Independent re-derivation of the released generator (40 000 draws): high and low error of both controls, in percent.
-CONSTANT = {"hard": (38.3, 1.0, 18.5, 1.5), "easy": (45.5, 1.0, 28.0, 2.5)}
-RANDOM = {"hard": (26.8, 1.0, 8.9, 1.0), "easy": (34.9, 1.0, 13.7, 1.0)}
+# Independent re-derivation of the released generators (40 000 draws): high and low error of both controls, in percent, each
+# with how near a result must come. Where the re-derivation gives a range for low, it is the middle and half of it (one point
+# more for ADNI easy: normals drawn for other names of the dataset give 33.0 to 34.9 where the range begins at 34).
+CONSTANT = {
+    ("medmnist", "hard"): (38.3, 1.0, 18.5, 1.0), ("medmnist", "easy"): (45.5, 1.0, 28.0, 2.5),
+    ("adni", "hard"): (53.5, 1.0, 28.5, 2.5), ("adni", "easy"): (59.9, 1.0, 36.5, 3.5),
+}  # fmt: skip
+RANDOM = {
+    ("medmnist", "hard"): (26.8, 1.0, 8.9, 1.0), ("medmnist", "easy"): (34.9, 1.0, 13.7, 1.0),
+    ("adni", "hard"): (37.5, 1.0, 14.1, 1.0), ("adni", "easy"): (43.8, 1.0, 20.3, 1.0),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "reference"), [("constant", CONSTANT), ("random", RANDOM)])
 def test_controls_reproduce_what_is_known_of_the_published_protocol(
-    blank: tuple[str, VolumeSet, Manifest], name: str, reference: dict[str, tuple[float, float, float, float]]
+    blank: tuple[Place, VolumeSet, Manifest], name: str, reference: dict[Place, tuple[float, float, float, float]]
 ) -> None:
-    gathering, volumes, manifest = blank
+    place, volumes, manifest = blank
     found = metrics(name, volumes, manifest)
-    high, high_within, low, low_within = reference[gathering]
+    high, high_within, low, low_within = reference[place]
     assert 100 * found["published high@5"] == pytest.approx(high, abs=high_within)
     assert 100 * found["published oracle_low@5"] == pytest.approx(low, abs=low_within)
 

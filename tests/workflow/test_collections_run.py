@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from atombench.methods.table import CONTROLS
 from atombench.volumes.fetch import DATA_DIRS, data_dirs
 from tests.browser.test_board_page import check_page
 from tests.conftest import ROOT, needs
@@ -23,14 +24,14 @@ def test_a_real_collection_runs_with_the_default_methods(name: str, tmp_path: Pa
     folder = copied(tmp_path)
     config = yaml.safe_load((ROOT / f"config/{name}.yaml").read_text())
     config["boards"][0]["gatherings"], config["seeds"] = ["uniform"], [1]
-    for method in ("regismcan-released", "regismcan"):
+    for method in ("section-only", "volume-only", "regismcan-released", "regismcan"):
         config["methods"][method] = FEW
     (folder / "c.yaml").write_text(yaml.safe_dump(config))
     answer = snakemake(folder, "--configfile", "c.yaml")
     assert answer.returncode == 0, answer.stdout
     table = pd.read_csv(folder / "results/board/results.csv", dtype={"seed": str})
     found = table[(table["seed"] == "all") & (table["metric"] == "fine_recall@1")].set_index("method")["value"]
-    assert set(found.index) == {*config["methods"], "chance"}
+    assert set(found.index) == {*CONTROLS, *config["methods"], "chance"}
     assert found["exhaustive"] > 0.9
     centre = table[(table["method"] == "exhaustive") & (table["metric"] == "centre_mm")]
     assert (centre["value"] < 10).all()
@@ -52,7 +53,7 @@ def test_a_users_bids_dataset_runs_by_one_row(tmp_path: Path, monkeypatch: pytes
             {"datasets": ["my-study"], "gatherings": ["uniform"], "scales": [2, 3]},
         ],
         "seeds": [1],
-        "methods": {"constant": None, "random": None},
+        "without": ["exhaustive", "section-only", "volume-only", "oracle-coarse"],
     }
     (folder / "mine.yaml").write_text(yaml.safe_dump(run))
     answer = snakemake(folder, "--configfile", "mine.yaml")

@@ -47,13 +47,18 @@ def test_the_default_run_leaves_a_table_with_controls_networks_seeds_and_interva
     primary = table[(table["protocol"] == "strict") & (table["metric"] == "fine_recall@1")]
     for gathering in ("hard", "uniform"):
         here = primary[primary["gathering"] == gathering].set_index(["method", "seed"])
-        for method in ("random", "regismcan-released", "regismcan"):
+        for method in ("random", "section-only", "volume-only", "oracle-coarse", "regismcan-released", "regismcan"):
             for seed in ("1", "2", "all"):
                 row = here.loc[(method, seed)]
                 assert row["ci_low"] <= row["value"] <= row["ci_high"]
         assert here.loc[("constant", "1"), "n_volumes"] == 24
         assert here.loc[("exhaustive", "1"), "value"] > 0.95
     assert set(table["status"]) == {"complete", "theory"}
+    swaps = table[(table["protocol"] == "volume-swap") & (table["seed"] != "all")].set_index(["gathering", "method", "seed"])
+    strict = table[table["protocol"] == "strict"].set_index(["gathering", "method", "seed", "metric"])["value"]
+    for (gathering, method, seed), row in swaps[swaps["metric"] == "fine_recall@1"].iterrows():
+        same = row["value"] == strict[gathering, method, seed, "fine_recall@1"]
+        assert same == (method in ("regismcan-released", "section-only"))
 
 
 def test_the_clone_stays_clean(clone: Path) -> None:
@@ -118,7 +123,7 @@ def test_the_papers_matrix_is_planned_whole_and_in_parts_as_the_docs_say(clone: 
     boards, datasets = 4 * 2 * 3 + 4 * 2, 8
     assert whole["split"] == whole["audit_board"] == boards
     assert whole["curate"] == whole["audit_volumes"] == datasets
-    assert whole["train"] == whole["evaluate"] == boards * (3 * 3 + 2)  # three seeded methods, two that need no seed
+    assert whole["train"] == whole["evaluate"] == boards * (3 * 6 + 2)  # six seeded methods, two that need no seed
     command = next(line for line in (clone / "docs/adni.md").read_text().splitlines() if line.startswith("snakemake "))
     part = jobs(snakemake(clone, "-n", *command.split()[3:]).stdout)
     assert part == {"fetch": 1, "curate": 1, "split": 1, "train": 1, "predict": 1, "evaluate": 1}
@@ -149,6 +154,6 @@ def test_a_change_in_the_sampler_reruns_everything_after_curation(clone: Path) -
     finally:
         path.write_text(before)
     assert found["split"] == found["audit_board"] == 2
-    assert found["train"] == found["predict"] == found["evaluate"] == 16
+    assert found["train"] == found["predict"] == found["evaluate"] == 28
     assert "fetch" not in found
     assert "curate" not in found

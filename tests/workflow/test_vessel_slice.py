@@ -19,9 +19,8 @@ boards:
   - {{datasets: [vesselmnist3d], gatherings: [easy]}}
 seeds: [1]
 methods:
-  random:
-  constant:
-  exhaustive:
+  section-only: {SMALL}}}
+  volume-only: {SMALL}}}
   regismcan-released: {SMALL}}}
   regismcan: {SMALL}, width: 8}}
 """
@@ -30,7 +29,7 @@ run: vessel-hard
 boards:
   - {datasets: [vesselmnist3d], gatherings: [hard]}
 seeds: [1]
-methods: {constant: null, random: null}
+without: [exhaustive, section-only, volume-only, oracle-coarse]
 """
 
 

@@ -1,0 +1,58 @@
+"""Where the methods of a board stand by its primary number, and which of them do not look at an input."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+import pandas as pd
+
+from atombench.evaluation.comparison import Comparison, Standing, compare
+from atombench.evaluation.protocols import PRIMARY, Protocol
+from atombench.evaluation.record import Record
+from atombench.evaluation.statistics import Clustered
+from atombench.methods.swaps import SWAPS
+
+BLIND = {"volume-swap": "volume-blind", "section-swap": "section-blind"}
+COLUMNS = ["board", "first", "second", "difference", "ci_low", "ci_high", "p", "p_holm", "distinct"]
+
+
+def rank(records: Sequence[Record]) -> tuple[list[Comparison], dict[str, Standing]]:
+    """Compare the complete methods of one board; a method with a failed run is not ranked."""
+    return compare(_complete(records, "strict"))
+
+
+def blind(records: Sequence[Record]) -> dict[str, list[str]]:
+    """Marks of each learned method: an input is not looked at if exchanging it cannot be told apart from leaving it."""
+    own = _complete(records, "strict")
+    marks: dict[str, list[str]] = {}
+    for swap in SWAPS:
+        for method, exchanged in _complete(records, swap).items():
+            (pair,), _ = compare({"own": own[method], "exchanged": exchanged})
+            if not (pair.distinct and pair.first == "own"):
+                marks.setdefault(method, []).append(BLIND[swap])
+    return marks
+
+
+def comparison_table(records: Sequence[Record]) -> pd.DataFrame:
+    """All pairs of all boards as one long table."""
+    ordered = sorted(records, key=lambda record: record.unit.key)
+    rows = []
+    for board, group in groupby(ordered, key=lambda record: record.unit.board):
+        name = "/".join(str(part) for part in board)
+        rows += [
+            [name, pair.first, pair.second, pair.difference, pair.low, pair.high, pair.p, pair.p_holm, pair.distinct]
+            for pair in rank(list(group))[0]
+        ]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _complete(records: Sequence[Record], protocol: Protocol) -> dict[str, list[Clustered]]:
+    """Sums of the primary number of every seed, for the methods none of whose runs failed and that have it."""
+    failed = {record.unit.method for record in records if record.status == "failed"}
+    runs: dict[str, list[Clustered]] = {}
+    for record in records:
+        found = record.find(protocol, PRIMARY)
+        if found is not None and record.unit.method not in failed:
+            runs.setdefault(record.unit.method, []).append(found.clustered())
+    return runs
