@@ -49,6 +49,7 @@ rule board:
             category="Leaderboard",
         ),
         comparisons="results/board/comparisons.csv",
+        strata="results/board/strata.csv",
         cards=directory("results/board/datasets"),
         style="results/board/assets/board.css",
         plotly="results/board/assets/plotly.min.js",

@@ -71,7 +71,7 @@ def restricted(wildcards):
 
 def row_of(step):
     """What a step needs of the dataset's row, so that editing it repeats that step; not its description."""
-    unused = {"fetch": {"intensity", "split", "mixed_shapes", "same_subject"}, "curate": set()}[step]
+    unused = {"fetch": {"intensity", "split", "mixed_shapes", "same_subject", "facts"}, "curate": set()}[step]
 
     def content(wildcards):
         return REGISTRY[wildcards.dataset].model_dump_json(exclude={*Row.model_fields, "released_sampler", *unused})

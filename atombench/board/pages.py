@@ -15,6 +15,7 @@ import pandas as pd
 from atombench import PROTOCOL, __version__
 from atombench.audit.record import BoardFindings
 from atombench.audit.tables import board_table
+from atombench.board.breakdown import by_stratum, distribution_figure, stratum_table
 from atombench.board.cards import Card, Findings, audit_lines, current, make_cards
 from atombench.board.figures import score_figure
 from atombench.board.standings import blind, comparison_table, rank
@@ -121,6 +122,9 @@ def build_board(
         temporary.write_bytes((importlib.resources.files("plotly") / "package_data" / "plotly.min.js").read_bytes())
     with written_whole(out / "comparisons.csv") as temporary:
         comparison_table(records).to_csv(temporary, index=False, lineterminator="\n")
+    named = {"/".join(map(str, place)): [record for record in records if record.unit.board == place] for place in places}
+    with written_whole(out / "strata.csv") as temporary:
+        stratum_table(named).to_csv(temporary, index=False, lineterminator="\n")
     with written_whole(out / "audit.csv") as temporary:
         audit_lines(findings).to_csv(temporary, index=False, lineterminator="\n")
     for old in (out / "datasets").glob("*.html"):
@@ -177,6 +181,8 @@ def _board(
             {**_method_row(method, here, on_board, roles), "standing": standings.get(method), "marks": marks.get(method, [])}
             for method in [*scored.index, *without, CHANCE]
         ],
+        "strata": by_stratum(on_board),
+        "distributions": distribution_figure(on_board),
         "missing": [name for name in CONTROLS if name not in roles],
         "failed": [record for record in on_board if record.status == "failed"],
         "figure": score_figure(scored.reset_index(), roles, chance, "strict recall@1, 95 % interval (log scale)"),

@@ -11,7 +11,7 @@ from atombench.atom.manifest import Manifest
 from atombench.atom.queries import check_belongs
 from atombench.commands.arguments import Log, ManifestFile, Seed, Volumes
 from atombench.errors import ConfigError
-from atombench.evaluation.evaluate import evaluate
+from atombench.evaluation.evaluate import details, evaluate
 from atombench.evaluation.protocols import PRIMARY
 from atombench.evaluation.record import Digests, Metric, Record, StepFile, Unit, save_record
 from atombench.files import file_digest
@@ -75,6 +75,7 @@ def run(
         predicting=predicted.cost,
         volumes=[volume_set.ids[row] for row in drawn.volume_rows("test")],
         metrics=metrics,
+        **vars(details(answers, drawn, volume_set)),
     )  # fmt: skip
     save_record(out, record)
     primary = record.find("strict", PRIMARY)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from atombench.atom.geometry import BOXES
 from atombench.atom.manifest import Manifest
-from atombench.evaluation.protocols import Truth, Values, exchanged, published, scored, strict
-from atombench.evaluation.record import Metric
+from atombench.atom.poses import PoseErrors
+from atombench.evaluation.protocols import PRIMARY, Truth, Values, exchanged, published, reliability, scored, strict
+from atombench.evaluation.record import Metric, ReliabilityBin, Stratum
 from atombench.evaluation.statistics import Clustered, estimate
+from atombench.evaluation.strata import strata
 from atombench.methods.contract import Predictions
 from atombench.methods.swaps import Swap
 from atombench.volumes.volume_set import VolumeSet
@@ -27,20 +31,77 @@ def evaluate(
         volumes: the volumes that it was made for.
         swaps: best boxes (M, 10) of answers to exchanged inputs, in the same order.
     """
-    sections, grid = manifest.parts["test"], manifest.grid
-    truth = Truth(
-        centres=sections.centres.astype(np.float64),
-        normals=sections.normals,
-        spacing=volumes.spacing[sections.volume],
-        labels=sections.labels(grid),
-    )
-    complete = scored(predictions, grid)
+    truth, complete = _truth(manifest, volumes), scored(predictions, manifest.grid)
     rows = manifest.volume_rows("test")
-    cluster = np.searchsorted(rows, sections.volume)
-    found = published(complete, truth) + strict(complete, truth, grid)
+    cluster = np.searchsorted(rows, manifest.parts["test"].volume)
+    found = published(complete, truth) + strict(complete, truth, manifest.grid)
     for swap, best in (swaps or {}).items():
         found += exchanged(swap, best, truth)
     return [_metric(values, cluster, len(rows)) for values in found]
+
+
+@dataclass(frozen=True)
+class Details:
+    """What stands behind the numbers of a run.
+
+    Attributes:
+        strata: the primary number by stratum.
+        reliability: confidence against being right, in bins; empty unless scores are probabilities.
+        errors: 0th, 5th, ... 100th percentile of each pose error over labelled sections; empty without poses.
+    """
+
+    strata: list[Stratum]
+    reliability: list[ReliabilityBin]
+    errors: dict[str, list[float]]
+
+
+def details(predictions: Predictions, manifest: Manifest, volumes: VolumeSet) -> Details:
+    """Break the primary number down, and take distributions; predictions in the order of the manifest's test part."""
+    truth, complete = _truth(manifest, volumes), scored(predictions, manifest.grid)
+    values = {found.metric: found for found in strict(complete, truth, manifest.grid)}
+    primary = values[PRIMARY]
+    labelled = primary.counted
+    bins: list[ReliabilityBin] = []
+    if predictions.probabilities:
+        table = reliability(complete.boxes.reshape(-1, BOXES)[labelled], primary.values[labelled])
+        bins = [ReliabilityBin(count=count, confidence=mean, right=right) for count, mean, right in table]
+    return Details(
+        strata=_breakdown(primary, manifest, strata(manifest, volumes, truth.labels)),
+        reliability=bins,
+        errors={
+            name: np.percentile(found.values[labelled], np.arange(0, 101, 5)).tolist()
+            for name, found in values.items()
+            if name in PoseErrors.__dataclass_fields__
+        },
+    )
+
+
+def _truth(manifest: Manifest, volumes: VolumeSet) -> Truth:
+    sections = manifest.parts["test"]
+    return Truth(
+        centres=sections.centres.astype(np.float64),
+        normals=sections.normals,
+        spacing=volumes.spacing[sections.volume],
+        labels=sections.labels(manifest.grid),
+    )
+
+
+def _breakdown(values: Values, manifest: Manifest, kinds: Mapping[str, NDArray[np.str_]]) -> list[Stratum]:
+    """A recall over the sections of each stratum."""
+    rows = manifest.volume_rows("test")
+    cluster = np.searchsorted(rows, manifest.parts["test"].volume)
+    chance = np.zeros(len(cluster)) if values.chance is None else values.chance
+    found = []
+    for kind, names in kinds.items():
+        for name in np.unique(names[values.counted]):
+            inside = values.counted & (names == name)
+            runs = Clustered.of(values.values[inside], cluster[inside], len(rows))
+            stratum = Stratum(
+                kind=kind, name=str(name), chance=float(chance[inside].mean()),
+                sums=runs.sums[:, 0].astype(int).tolist(), counts=runs.counts.astype(int).tolist(),
+            )  # fmt: skip
+            found += [stratum] if name else []
+    return found
 
 
 def _metric(values: Values, cluster: np.ndarray, clusters: int) -> Metric:

@@ -150,6 +150,23 @@ def exchanged(swap: Swap, best: NDArray[np.int16], truth: Truth) -> list[Values]
     return found
 
 
+def reliability(boxes: NDArray[np.float32], right: NDArray[np.bool_]) -> list[tuple[int, float, float]]:
+    """Number of answers, mean confidence and share of right ones in each confidence bin that holds any."""
+    confidence = boxes.max(axis=1).astype(np.float64)
+    bins = confidence_bins(confidence)
+    return [
+        (int(inside.sum()), float(confidence[inside].mean()), float(right[inside].mean()))
+        for number in range(CALIBRATION_BINS)
+        for inside in [bins == number]
+        if inside.any()
+    ]
+
+
+def confidence_bins(confidence: Array) -> NDArray[np.int64]:
+    """Bin of each confidence in [0, 1]."""
+    return np.minimum((confidence * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
+
+
 def calibration_gaps(boxes: NDArray[np.float32], right: NDArray[np.bool_]) -> Array:
     """Confidence in the best box less whether it is right, in the column of its confidence bin; (M, bins).
 
@@ -162,7 +179,7 @@ def calibration_gaps(boxes: NDArray[np.float32], right: NDArray[np.bool_]) -> Ar
     if confidence.min(initial=0) < 0 or confidence.max(initial=0) > 1:
         msg = f"expected probabilities in [0, 1], got {confidence.min():g} to {confidence.max():g}"
         raise DataError(msg)
-    bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    bins = confidence_bins(confidence)
     gaps = np.zeros((len(boxes), CALIBRATION_BINS))
     gaps[np.arange(len(boxes)), bins] = confidence - right
     return gaps

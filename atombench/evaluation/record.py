@@ -75,6 +75,28 @@ class Metric(Part):
         return Clustered(np.array(self.sums, dtype=np.float64), np.array(self.counts, dtype=np.float64))
 
 
+class Stratum(Part):
+    """The primary number over the sections of one stratum; sums and counts as in `Metric`, hits being whole numbers."""
+
+    kind: str
+    name: str
+    chance: float
+    sums: list[int]
+    counts: list[int]
+
+    def clustered(self) -> Clustered:
+        """The sums as arrays."""
+        return Clustered(np.array(self.sums, dtype=np.float64)[:, None], np.array(self.counts, dtype=np.float64))
+
+
+class ReliabilityBin(Part):
+    """Answers whose confidence lies in one bin: how many, their mean confidence, and the share that was right."""
+
+    count: int
+    confidence: float
+    right: float
+
+
 class Digests(Part):
     """SHA-256 of what went in and came out."""
 
@@ -101,6 +123,9 @@ class Record(Part):
     predicting: Cost
     volumes: list[str]
     metrics: list[Metric]
+    strata: list[Stratum] = []
+    reliability: list[ReliabilityBin] = []
+    errors: dict[str, list[float]] = Field(default={}, description="0th, 5th, ... 100th percentile of each pose error")
 
     def find(self, protocol: str, metric: str) -> Metric | None:
         """One metric, if the run has it."""

@@ -94,7 +94,7 @@ class Collection:
                 continue
             yield RawVolume(
                 id=member.id, group=member.group, label=member.label, split=sides[member.id], spacing=spacing,
-                array=scaled(array, row.intensity), source=member.names[0],
+                array=scaled(array, row.intensity), source=member.names[0], facts=member.facts,
             )  # fmt: skip
 
     def _sided_members(self, row: CollectionRow, files: dict[str, Path]) -> tuple[list[Member], dict[str, str], list[str]]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,10 @@ SPACING_MM = (1e-4, 100.0)  # what a voxel of a tissue image may measure
 
 @dataclass(frozen=True)
 class RawVolume:
-    """One source volume: intensities brought to [0, 1], size and spacing (mm, three axes) as in the source."""
+    """One source volume: intensities brought to [0, 1], size and spacing (mm, three axes) as in the source.
+
+    `facts` is what else is known of it, under the same names for all volumes of a dataset.
+    """
 
     id: str
     group: str
@@ -29,6 +32,7 @@ class RawVolume:
     array: NDArray[np.float64]
     spacing: NDArray[np.float64]
     source: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -112,6 +116,7 @@ def curate(
         labels=tuple(volume.label for volume in kept),
         splits=tuple(volume.split for volume in kept),
         spacing=np.stack([volume.spacing * step for volume, step in zip(kept, steps, strict=True)]),
+        facts={name: tuple(volume.facts[name] for volume in kept) for name in kept[0].facts},
     )
 
 

@@ -26,6 +26,7 @@ class Member:
     id: str
     group: str
     label: str
+    facts: Mapping[str, str]
     names: tuple[str, ...]
 
 
@@ -58,7 +59,13 @@ def find_members(
             found = sorted({line[str(row.label_column)] for line in lines.values()})
             problems.append(f"no line of {table.name} has a label of {list(row.labels or ())}; there are {', '.join(found)}")
     members = [
-        Member(called(key), person(row, key[0]), line[row.label_column] if row.label_column else "", tuple(images[key]))
+        Member(
+            called(key),
+            person(row, key[0]),
+            line[row.label_column] if row.label_column else "",
+            {name: fact.of(line[fact.column]) for name, fact in row.facts.items()},
+            tuple(images[key]),
+        )
         for key, line in sorted(kept.items())
         if key in images
     ]
@@ -89,7 +96,8 @@ def _clashes(images: Mapping[Key, list[str]], many_files: bool) -> list[str]:
 
 
 def _read_lines(row: CollectionRow, table: Path) -> tuple[dict[Key, Line], list[str]]:
-    columns = [column for column in (row.subject_column, row.session_column, row.label_column) if column]
+    wanted = (row.subject_column, row.session_column, row.label_column, *(fact.column for fact in row.facts.values()))
+    columns = [column for column in dict.fromkeys(wanted) if column]
     lines: dict[Key, Line] = {}
     problems = []
     for number, line in read_table(table, columns):

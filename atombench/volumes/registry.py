@@ -98,6 +98,34 @@ class MedMnistRow(DataRow):
     size: Literal[28, 64] = 28
 
 
+class Fact(Part):
+    """A column of the table by which results are broken down; numbers are put into bands."""
+
+    column: str
+    bands: tuple[FiniteFloat, ...] = Field(default=(), description="borders between bands, rising; none for texts")
+
+    @model_validator(mode="after")
+    def _bands_rise(self) -> Fact:
+        if list(self.bands) != sorted(set(self.bands)):
+            msg = f"bands must rise, got {self.bands}"
+            raise ValueError(msg)
+        return self
+
+    def of(self, cell: str) -> str:
+        """Name of the band that a cell of the table lies in; the cell itself where there are no bands."""
+        if not self.bands:
+            return cell or "unknown"
+        try:
+            number = float(cell)
+        except ValueError:
+            return "unknown"
+        if not number >= self.bands[0]:
+            return f"below {self.bands[0]:g}" if number < self.bands[0] else "unknown"
+        above = sum(number >= border for border in self.bands)
+        low = self.bands[above - 1]
+        return f"{low:g} to {self.bands[above]:g}" if above < len(self.bands) else f"{low:g} and above"
+
+
 class CollectionRow(DataRow):
     """A local folder of images, with or without a table of them."""
 
@@ -107,6 +135,9 @@ class CollectionRow(DataRow):
     session_column: str | None = Field(default=None, description="set if the table has one line per session")
     label_column: str | None = None
     labels: tuple[str, ...] | None = Field(default=None, min_length=1, description="keep only lines with one of these labels")
+    facts: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], Fact] = Field(
+        default={}, description="what results are broken down by, such as {age: {column: age_years, bands: [30, 50]}}"
+    )
     missing_images: Literal["refuse", "skip"] = Field(default="refuse", description="lines of the table without an image")
     unlisted_images: Literal["refuse", "skip"] = Field(default="refuse", description="images that the table does not name")
     same_subject: dict[str, str] = Field(default={}, description="subjects that are one person: kept on one side")
@@ -117,8 +148,13 @@ class CollectionRow(DataRow):
 
     @model_validator(mode="after")
     def _fields_agree(self) -> CollectionRow:
-        for needed, by in (("table", "label_column"), ("table", "session_column"), ("label_column", "labels")):
-            if getattr(self, by) is not None and getattr(self, needed) is None:
+        for needed, by in (
+            ("table", "label_column"),
+            ("table", "session_column"),
+            ("label_column", "labels"),
+            ("table", "facts"),
+        ):
+            if getattr(self, by) not in (None, {}) and getattr(self, needed) is None:
                 msg = f"{by} needs {needed}"
                 raise ValueError(msg)
         for start in self.same_subject:

@@ -6,7 +6,8 @@ import hashlib
 import io
 import zipfile
 import zlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from atombench.errors import DataError
 from atombench.files import written_whole
 
 SPLITS = ("train", "val", "test")
+FACT = "fact_"  # begins the names of facts in a file
 TEXT_FIELDS = ("ids", "groups", "labels", "splits")
 
 
@@ -33,6 +35,7 @@ class VolumeSet:
         labels: N labels of the dataset (such as a diagnosis), empty where unknown.
         splits: N times `train`, `val` or `test`.
         spacing: float64 (N, 3), mm per voxel of `volumes` along each axis; NaN where unknown.
+        facts: what else is known of the volumes, such as an age band: N texts for each name.
     """
 
     dataset: str
@@ -42,6 +45,7 @@ class VolumeSet:
     labels: tuple[str, ...]
     splits: tuple[str, ...]
     spacing: NDArray[np.float64]
+    facts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         count = len(self.ids)
@@ -52,8 +56,11 @@ class VolumeSet:
         if shape[0] != count or self.spacing.shape != (count, 3):
             msg = f"expected {count} volumes and spacings of shape ({count}, 3), got {shape[0]} and {self.spacing.shape}"
             raise DataError(msg)
-        if any(len(getattr(self, field)) != count for field in TEXT_FIELDS):
+        if any(len(getattr(self, name)) != count for name in TEXT_FIELDS):
             msg = f"expected {count} entries in each of {', '.join(TEXT_FIELDS)}"
+            raise DataError(msg)
+        if any(len(values) != count for values in self.facts.values()):
+            msg = f"expected {count} entries in each of the facts {', '.join(self.facts)}"
             raise DataError(msg)
         if len(set(self.ids)) != count:
             twice = sorted({name for name in self.ids if self.ids.count(name) > 1})
@@ -76,15 +83,18 @@ class VolumeSet:
     def digest(self) -> str:
         """SHA-256 of the content: voxels, names, groups, labels, splits and spacing."""
         digest = hashlib.sha256(self.dataset.encode())
-        for field in TEXT_FIELDS:
-            digest.update("\x1f".join(getattr(self, field)).encode() + b"\0")
+        for name in TEXT_FIELDS:
+            digest.update("\x1f".join(getattr(self, name)).encode() + b"\0")
+        for name in sorted(self.facts):
+            digest.update("\x1f".join((name, *self.facts[name])).encode() + b"\0")
         digest.update(np.ascontiguousarray(self.spacing, dtype="<f8").tobytes())
         digest.update(np.ascontiguousarray(self.volumes, dtype="<f4").tobytes())
         return digest.hexdigest()
 
     def save(self, path: Path) -> None:
         """Write as an npz without pickles; the same content gives the same bytes."""
-        text: dict[str, Any] = {field: np.array(getattr(self, field), dtype=np.str_) for field in TEXT_FIELDS}
+        text: dict[str, Any] = {name: np.array(getattr(self, name), dtype=np.str_) for name in TEXT_FIELDS}
+        text |= {f"{FACT}{name}": np.array(values, dtype=np.str_) for name, values in self.facts.items()}
         with written_whole(path) as temporary, temporary.open("wb") as stream:
             np.savez(
                 stream, dataset=np.array(self.dataset), volumes=self.volumes, spacing=self.spacing,
@@ -98,17 +108,22 @@ class VolumeSet:
         Raises:
             DataError: the file is missing, damaged, or does not hold what its digest says.
         """
-        arrays = read_npz(path, ("dataset", "volumes", "spacing", "digest", *TEXT_FIELDS))
-        text = {field: tuple(str(value) for value in arrays[field]) for field in TEXT_FIELDS}
-        found = cls(dataset=str(arrays["dataset"]), volumes=arrays["volumes"], spacing=arrays["spacing"], **text)
+        arrays = read_npz(path, ("dataset", "volumes", "spacing", "digest", *TEXT_FIELDS), FACT)
+        named = [name for name in arrays if name in TEXT_FIELDS or name.startswith(FACT)]
+        texts = {name: tuple(str(value) for value in arrays[name]) for name in named}
+        facts = {name.removeprefix(FACT): values for name, values in texts.items() if name.startswith(FACT)}
+        found = cls(
+            dataset=str(arrays["dataset"]), volumes=arrays["volumes"], spacing=arrays["spacing"], facts=facts,
+            **{name: texts[name] for name in TEXT_FIELDS},
+        )  # fmt: skip
         if found.digest != str(arrays["digest"]):
             msg = f"{path} holds digest {found.digest}, it says {arrays['digest']}; delete it and curate again"
             raise DataError(msg)
         return found
 
 
-def read_npz(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
-    """Read the named arrays of an npz, never unpickling.
+def read_npz(path: Path, names: tuple[str, ...], prefix: str | None = None) -> dict[str, NDArray[Any]]:
+    """Read the named arrays of an npz, and all whose names begin with the prefix, never unpickling.
 
     Raises:
         DataError: the file is missing, truncated, holds pickles or lacks an array.
@@ -118,7 +133,8 @@ def read_npz(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
             if missing := [name for name in names if name not in archive.files]:
                 msg = f"{path} lacks the arrays {', '.join(missing)} (it holds {', '.join(archive.files)})"
                 raise DataError(msg)
-            return {name: archive[name] for name in names}
+            more = [name for name in archive.files if prefix is not None and name.startswith(prefix)]
+            return {name: archive[name] for name in (*names, *more)}
     except OSError as error:
         msg = f"cannot read {path}: {error.strerror or error}"
         raise DataError(msg) from error

@@ -70,10 +70,10 @@ def check_page(page: Path, boards: int) -> None:
     with opened(page) as chrome:
         drawn(chrome, boards)
         for section in chrome.find_elements(By.CSS_SELECTOR, "main section")[:boards]:
-            methods = section.find_elements(By.CSS_SELECTOR, "table:not(.provenance) tbody tr")
+            methods = section.find_elements(By.CSS_SELECTOR, "table:not(.provenance, .strata) tbody tr")
             assert len(methods) >= 3
             assert len(section.find_elements(By.CSS_SELECTOR, ".plot .scatterlayer .point")) == len(methods) - 1
-            details = section.find_element(By.TAG_NAME, "details")
+            details = section.find_element(By.CSS_SELECTOR, "details.sources")
             details.find_element(By.TAG_NAME, "summary").click()
             assert details.find_element(By.CSS_SELECTOR, ".provenance tbody tr").is_displayed()
         fits_a_narrow_screen(chrome)

@@ -218,3 +218,15 @@ def test_reading_dicom_leaves_the_locale_as_it_was(tmp_path: Path) -> None:
     before = locale.setlocale(locale.LC_ALL)
     dicom.read_series(sorted((tmp_path / "a").iterdir()))
     assert locale.setlocale(locale.LC_ALL) == before
+
+
+def test_facts_come_from_the_table_in_bands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = plain(tmp_path / "mine")
+    ages = ["20", "29.9", "30", "45", "59", "60", "n/a", "", "101", "nan"]
+    lines = [(name, "F", age) for name, age in zip(SUBJECTS, ages, strict=True)]
+    save_table(tmp_path / "mine/people.csv", ["subject", "sex", "age"], lines)
+    row["facts"] = {"age": {"column": "age", "bands": [30, 45, 60]}, "sex": {"column": "sex"}}
+    volumes = curated(row, tmp_path, monkeypatch)
+    young, middle, old = "below 30", "45 to 60", "60 and above"
+    assert volumes.facts["age"] == (young, young, "30 to 45", middle, middle, old, "unknown", "unknown", old, "unknown")
+    assert set(volumes.facts["sex"]) == {"F"}
