@@ -32,6 +32,7 @@ rule collect:
 rule board:
     input:
         runs=all_runs,
+        paper="leaderboard/published/paper-tables.csv",
     output:
         page=report(
             "results/board/index.html",
@@ -50,6 +51,7 @@ rule board:
         ),
         comparisons="results/board/comparisons.csv",
         strata="results/board/strata.csv",
+        paper="results/board/paper.html",
         cards=directory("results/board/datasets"),
         style="results/board/assets/board.css",
         plotly="results/board/assets/plotly.min.js",
@@ -68,4 +70,4 @@ rule board:
         shown=shown_texts,
         code=code_digest("atombench.commands.board"),
     shell:
-        "atombench board {input.runs} --out {params.folder} --log {log}"
+        "atombench board {input.runs} --paper {input.paper} --out {params.folder} --log {log}"

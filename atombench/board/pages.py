@@ -18,6 +18,9 @@ from atombench.audit.tables import board_table
 from atombench.board.breakdown import by_stratum, distribution_figure, stratum_table
 from atombench.board.cards import Card, Findings, audit_lines, current, make_cards
 from atombench.board.figures import score_figure
+from atombench.board.paper import SHOWN as PAPER_METHODS
+from atombench.board.paper import PaperRow, paper_lines, paper_volumes, tables
+from atombench.board.paper import findings as paper_findings
 from atombench.board.standings import blind, comparison_table, rank
 from atombench.board.tables import ALL_SEEDS, BOARD_COLUMNS, CHANCE, long_table
 from atombench.evaluation.protocols import PRIMARY
@@ -86,6 +89,7 @@ def build_board(
     out: Path,
     left_out: Sequence[str] = (),
     findings: Sequence[Findings] = (),
+    paper: Sequence[PaperRow] = (),
 ) -> None:
     """Write `results.csv`, `index.html`, a card for each audited dataset and what the pages need into a folder.
 
@@ -95,49 +99,73 @@ def build_board(
         out: the folder.
         left_out: records that are not shown, with the reason.
         findings: audits of datasets and boards.
+        paper: the published tables, for the page that shows them beside our runs.
 
     Raises:
         DataError: a file cannot be written.
     """
     records = sorted((result.record for result in results), key=lambda record: record.unit.key)
+    findings = current(findings)
+    cards = make_cards(findings, datasets)
+    places = sorted({record.unit.board for record in records})
+    named = {"/".join(map(str, place)): [record for record in records if record.unit.board == place] for place in places}
     table = long_table(records)
+    audits = _audits(findings, cards)
+    boards = [_board(place, records, table, datasets, audits) for place in places]
+    frames = {
+        "results.csv": table,
+        "comparisons.csv": comparison_table(records),
+        "strata.csv": stratum_table(named),
+        "audit.csv": audit_lines(findings),
+    }
+    pages = {"index.html": _start_page(records, boards, cards, left_out, bool(paper))}
+    pages |= {card.link: _rendered("dataset.html.j2", root="../", card=card, splits=SPLITS) for card in cards}
+    if lines := paper_lines(paper, records, datasets):
+        pages["paper.html"] = _rendered(
+            "paper.html.j2", tables=tables(lines), methods=PAPER_METHODS, findings=paper_findings(lines, records),
+            volumes=paper_volumes(datasets),
+        )  # fmt: skip
+    _write(out, frames, pages)
+
+
+def _start_page(
+    records: list[Record], boards: list[dict[str, Any]], cards: list[Card], left_out: Sequence[str], paper: bool
+) -> str:
+    commits = sorted({record.training.commit[:12] + ("+" if record.training.dirty else "") for record in records})
+    return _rendered(
+        "index.html.j2", boards=boards, cards=cards, left_out=left_out, paper=paper, columns=SHOWN, protocol=PROTOCOL,
+        version=__version__, runs=len(records), commits=commits,
+    )  # fmt: skip
+
+
+def _rendered(template: str, root: str = "", **content: Any) -> str:
+    """A page; `root` leads from it to the folder that holds the assets."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("atombench.board"), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    findings = current(findings)
-    cards = make_cards(findings, datasets)
-    audits = _audits(findings, cards)
-    places = sorted({record.unit.board for record in records})
-    page = environment.get_template("index.html.j2").render(
-        boards=[_board(place, records, table, datasets, audits) for place in places],
-        root="", cards=cards, columns=SHOWN, protocol=PROTOCOL, version=__version__, runs=len(records), left_out=left_out,
-        commits=sorted({record.training.commit[:12] + ("+" if record.training.dirty else "") for record in records}),
-    )  # fmt: skip
-    with written_whole(out / "results.csv") as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n")
-    with written_whole(out / "assets" / "board.css") as temporary:
-        temporary.write_text((importlib.resources.files("atombench.board") / "assets" / "board.css").read_text())
-    with written_whole(out / "assets" / "plotly.min.js") as temporary:
-        temporary.write_bytes((importlib.resources.files("plotly") / "package_data" / "plotly.min.js").read_bytes())
-    with written_whole(out / "comparisons.csv") as temporary:
-        comparison_table(records).to_csv(temporary, index=False, lineterminator="\n")
-    named = {"/".join(map(str, place)): [record for record in records if record.unit.board == place] for place in places}
-    with written_whole(out / "strata.csv") as temporary:
-        stratum_table(named).to_csv(temporary, index=False, lineterminator="\n")
-    with written_whole(out / "audit.csv") as temporary:
-        audit_lines(findings).to_csv(temporary, index=False, lineterminator="\n")
-    for old in (out / "datasets").glob("*.html"):
-        if old.relative_to(out).as_posix() not in {card.link for card in cards}:
-            old.unlink()
+    return environment.get_template(template).render(root=root, **content)
+
+
+def _write(out: Path, frames: dict[str, pd.DataFrame], pages: dict[str, str]) -> None:
+    """Write everything; cards of datasets that are no longer shown are removed."""
+    for name, frame in frames.items():
+        with written_whole(out / name) as temporary:
+            frame.to_csv(temporary, index=False, lineterminator="\n")
+    assets = {
+        "board.css": importlib.resources.files("atombench.board") / "assets" / "board.css",
+        "plotly.min.js": importlib.resources.files("plotly") / "package_data" / "plotly.min.js",
+    }
+    for name, source in assets.items():
+        with written_whole(out / "assets" / name) as temporary:
+            temporary.write_bytes(source.read_bytes())
     (out / "datasets").mkdir(parents=True, exist_ok=True)
-    for card in cards:
-        with written_whole(out / card.link) as temporary:
-            temporary.write_text(
-                environment.get_template("dataset.html.j2").render(card=card, splits=SPLITS, root="../"), encoding="utf-8"
-            )
-    with written_whole(out / "index.html") as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    for old in (out / "datasets").glob("*.html"):
+        if old.relative_to(out).as_posix() not in pages:
+            old.unlink()
+    for name, text in pages.items():
+        with written_whole(out / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
 
 
 def _audits(findings: Sequence[Findings], cards: list[Card]) -> dict[str, dict[str, Any]]:

@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 from atombench.board.pages import build_board
+from atombench.board.paper import read_paper
 from atombench.commands.arguments import REGISTRY_DEFAULT, Log, Registry
+from atombench.paths import PAPER_TABLES
 from atombench.progress import log_to, logger
 from atombench.runs import load_audits, load_results
 from atombench.volumes.registry import read_registry
@@ -16,11 +18,12 @@ def run(
     runs: Annotated[list[Path], typer.Argument(help="Lists of records and audits, as `collect` writes them.")],
     out: Annotated[Path, typer.Option(help="Folder for the pages.")],
     registry: Registry = REGISTRY_DEFAULT,
+    paper: Annotated[Path, typer.Option(help="The published tables (CSV).")] = PAPER_TABLES,
     log: Log = None,
 ) -> None:
     """Build the leaderboard: index.html (opens from the file system), results.csv, and a card for each audited dataset."""
     log_to(log)
     results, left_out = load_results(runs)
     findings, lost = load_audits(runs)
-    build_board(results, read_registry(registry), out, [*left_out, *lost], findings)
+    build_board(results, read_registry(registry), out, [*left_out, *lost], findings, read_paper(paper))
     logger.info("board %s: %d runs", out / "index.html", len(results))
