@@ -1,6 +1,7 @@
 """`atombench evaluate`: predictions and labels -> a table, and with what the other steps wrote one result record."""
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -56,27 +57,9 @@ def run(
         return
     if method is None or weights is None or training is None or predicting is None:
         raise ConfigError("a record needs METHOD, --weights, --training and --predicting; without --out a table is printed")
-    entry = entry_of(method)
-    trained, predicted = (read_model(STEP_FILE, path) for path in (training, predicting))
-    record = Record(
-        unit=Unit(
-            dataset=drawn.dataset, gathering=drawn.gathering, split=drawn.split, scale=drawn.scale,
-            method=method, seed=seed,
-        ),
-        status="complete",
-        role=entry.role,
-        options=trained.facts,
-        about=predicted.facts,
-        digests=Digests(
-            volumes=volume_set.digest, manifest=drawn.digest, weights=file_digest(weights),
-            predictions=file_digest(predictions), code=code_digest(*STEPS, entry.module),
-        ),
-        training=trained.cost,
-        predicting=predicted.cost,
-        volumes=[volume_set.ids[row] for row in drawn.volume_rows("test")],
-        metrics=metrics,
-        **vars(details(answers, drawn, volume_set)),
-    )  # fmt: skip
+    files = Files(predictions, weights, training, predicting)
+    record = _record(method, seed, files, drawn, volume_set)
+    record = record.model_copy(update={"metrics": metrics, **vars(details(answers, drawn, volume_set))})
     save_record(out, record)
     primary = record.find("strict", PRIMARY)
     if primary is not None:
@@ -99,3 +82,37 @@ def _line(found: Metric) -> tuple[str, ...]:
     chance = "" if found.chance is None else f"{found.chance:.4f}"
     interval = f"{found.ci_low:.4f} to {found.ci_high:.4f}"
     return found.protocol, found.metric, f"{found.value:.4f}", interval, chance, str(found.n_volumes), str(found.n_sections)
+
+
+@dataclass(frozen=True)
+class Files:
+    """What the other steps wrote."""
+
+    predictions: Path
+    weights: Path
+    training: Path
+    predicting: Path
+
+
+def _record(method: str, seed: int, files: Files, manifest: Manifest, volumes: VolumeSet) -> Record:
+    """Everything about a run but its numbers."""
+    entry = entry_of(method)
+    trained, predicted = (read_model(STEP_FILE, path) for path in (files.training, files.predicting))
+    return Record(
+        unit=Unit(
+            dataset=manifest.dataset, gathering=manifest.gathering, split=manifest.split, scale=manifest.scale,
+            method=method, seed=seed,
+        ),
+        status="complete",
+        role=entry.role,
+        options=trained.facts,
+        about=predicted.facts,
+        digests=Digests(
+            volumes=volumes.digest, manifest=manifest.digest, weights=file_digest(files.weights),
+            predictions=file_digest(files.predictions), code=code_digest(*STEPS, entry.module),
+        ),
+        training=trained.cost,
+        predicting=predicted.cost,
+        volumes=[volumes.ids[row] for row in manifest.volume_rows("test")],
+        metrics=[],
+    )  # fmt: skip

@@ -40,6 +40,20 @@ def save_predictions(path: Path, predictions: Predictions, source: dict[str, str
         pq.write_table(table.replace_schema_metadata(about), temporary, compression="zstd", use_dictionary=False)
 
 
+def check_source(path: Path, table: pa.Table, source: dict[str, str]) -> dict[str, str]:
+    """Make sure that a file comes from what it should; gives all that it says of itself.
+
+    Raises:
+        DataError: it comes from something else.
+    """
+    about = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
+    for what, expected in source.items():
+        if about.get(what) != expected:
+            msg = f"{path} comes from {what} {about.get(what)}, expected {expected}; predict again"
+            raise DataError(msg)
+    return about
+
+
 def load_predictions(path: Path, source: dict[str, str], sections: int) -> Predictions:
     """Read and check predictions that come from a manifest with this many test sections, a method, a seed and weights.
 
@@ -47,11 +61,7 @@ def load_predictions(path: Path, source: dict[str, str], sections: int) -> Predi
         DataError: the file is damaged, comes from something else, misses sections, or holds unusable values.
     """
     table = read_parquet(path)
-    about = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
-    for what, expected in source.items():
-        if about.get(what) != expected:
-            msg = f"{path} comes from {what} {about.get(what)}, expected {expected}; predict again"
-            raise DataError(msg)
+    about = check_source(path, table, source)
     if table.num_rows != sections or not np.array_equal(table["section"].to_numpy(), np.arange(sections)):
         msg = f"{path} must hold sections 0 to {sections - 1} in this order, it holds {table.num_rows} rows"
         raise DataError(msg)

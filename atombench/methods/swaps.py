@@ -22,6 +22,7 @@ from atombench.atom.queries import Queries
 from atombench.errors import DataError
 from atombench.files import written_whole
 from atombench.methods.contract import Method, Predictions, Resources, Weights
+from atombench.methods.predictions import check_source
 
 Swap = Literal["volume-swap", "section-swap"]
 SWAPS: tuple[Swap, ...] = ("volume-swap", "section-swap")
@@ -82,11 +83,7 @@ def load_swaps(path: Path, source: dict[str, str], sections: int) -> dict[Swap, 
         DataError: the file is damaged or comes from something else.
     """
     table = read_parquet(path)
-    about = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
-    for what, expected in source.items():
-        if about.get(what) != expected:
-            msg = f"{path} comes from {what} {about.get(what)}, expected {expected}; predict again"
-            raise DataError(msg)
+    check_source(path, table, source)
     if table.num_rows != sections:
         msg = f"{path} must hold {sections} sections, it holds {table.num_rows}"
         raise DataError(msg)
