@@ -58,6 +58,15 @@ def _disjoint(blocks: list[Block]) -> list[Block]:
     return blocks
 
 
+class Transfer(BaseModel):
+    """Learned methods are trained on one dataset and also tested on another, on every kind of board that both have."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    train: str
+    test: str
+
+
 class RunConfig(BaseModel):
     """A run: the matrix of boards x methods x seeds."""
 
@@ -70,6 +79,8 @@ class RunConfig(BaseModel):
         default={}, description="options by method, over the defaults; controls that stand on every board need not be named"
     )
     without: Annotated[list[str], Once] = Field(default=[], description="controls left out; their boards are marked for it")
+
+    transfer: list[Transfer] = Field(default=[], description="train on one dataset, test on another")
 
     @property
     def all_methods(self) -> dict[str, dict[str, Any]]:
@@ -90,6 +101,15 @@ class RunConfig(BaseModel):
         for (dataset, gathering, split, scale), method in product(self.places(), self.all_methods):
             for seed in self.seeds if entry_of(method).seeded else self.seeds[:1]:
                 yield Unit(dataset=dataset, gathering=gathering, split=split, scale=scale, method=method, seed=seed)
+        yield from self._transferred()
+
+    def _transferred(self) -> Iterator[Unit]:
+        places, learned = self.places(), [name for name in self.all_methods if entry_of(name).learned]
+        for transfer in self.transfer:
+            shared = [(g, s, x) for d, g, s, x in places if d == transfer.test and (transfer.train, g, s, x) in places]
+            for (gathering, split, scale), method, seed in product(shared, learned, self.seeds):
+                label = f"{method}@{transfer.train}"
+                yield Unit(dataset=transfer.test, gathering=gathering, split=split, scale=scale, method=label, seed=seed)
 
 
 _RUN: TypeAdapter[RunConfig] = TypeAdapter(RunConfig)
@@ -119,6 +139,14 @@ def check_run(content: Any, source: str = "config", registry: Path = DATASETS, b
             if name not in valid:
                 msg = f"{source}: {unknown_name(what, name, valid)}"
                 raise ConfigError(msg)
+    for transfer in run.transfer:
+        for name in (transfer.train, transfer.test):
+            if name not in run.names("datasets"):
+                msg = f"{source}: transfer: {unknown_name('dataset of the boards', name, run.names('datasets'))}"
+                raise ConfigError(msg)
+    if run.transfer and not any("@" in unit.method for unit in run.units()):
+        msg = f"{source}: transfer: no two datasets have a board of the same gathering, split and scale"
+        raise ConfigError(msg)
     for name in run.without:
         if name not in CONTROLS or name in run.methods:
             msg = f"{source}: without: {unknown_name('control', name, set(CONTROLS) - set(run.methods))}"

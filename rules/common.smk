@@ -6,7 +6,7 @@ from pathlib import Path
 
 from atombench.config import check_run
 from atombench.errors import AtomBenchError
-from atombench.methods.registry import default_options, resolved_options
+from atombench.methods.registry import default_options, entry_of, resolved_options
 from atombench.methods.table import METHODS
 from atombench.orphans import lead_steps
 from atombench.provenance import code_digest
@@ -43,7 +43,7 @@ wildcard_constraints:
     gathering="|".join(RUN.names("gatherings")),
     split="|".join(RUN.names("splits")),
     scale="|".join(str(scale) for scale in RUN.names("scales")),
-    method="|".join(RUN.all_methods),
+    method="|".join(sorted({unit.method for unit in RUN.units()})),
     seed="[0-9]+",
 
 
@@ -105,22 +105,34 @@ def method_code(command):
     """Digest of a sub-command's code together with the method's file."""
 
     def digest(wildcards):
-        entry = METHODS[wildcards.method]
+        entry = entry_of(wildcards.method)
         return f"{entry.cls} {code_digest(f'atombench.commands.{command}', entry.module)}"
 
     return digest
 
 
+def trained(name):
+    """What the train step wrote for a unit; a method trained on another dataset takes it from there."""
+
+    def path(wildcards):
+        method, _, source = wildcards.method.partition("@")
+        place = {**dict(wildcards.items()), "method": method, "dataset": source or wildcards.dataset}
+        return f"{UNIT}/{name}".format(**place)
+
+    return path
+
+
 def method_options(wildcards):
     """The method's options as JSON: defaults with this run's overrides."""
-    return json.dumps(resolved_options(wildcards.method, RUN.all_methods[wildcards.method], DEFAULTS), sort_keys=True)
+    method = wildcards.method.partition("@")[0]
+    return json.dumps(resolved_options(method, RUN.all_methods[method], DEFAULTS), sort_keys=True)
 
 
 def method_role(wildcards):
     """The method's role, which stands in its record."""
-    return METHODS[wildcards.method].role
+    return entry_of(wildcards.method).role
 
 
 def gpus_of(wildcards):
     """Networks ask for a GPU where this machine has one; a profile says how many, and a cluster's profile asks by itself."""
-    return int(METHODS[wildcards.method].learned and shutil.which("nvidia-smi") is not None)
+    return int(entry_of(wildcards.method).learned and shutil.which("nvidia-smi") is not None)

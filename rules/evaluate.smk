@@ -2,9 +2,9 @@ rule evaluate:
     input:
         volumes="results/data/{dataset}/x{scale}/volumes.npz",
         manifest=f"{BOARD}/manifest.parquet",
-        weights=f"{UNIT}/weights.safetensors",
+        weights=trained("weights.safetensors"),
         predictions=f"{UNIT}/predictions.parquet",
-        training=f"{UNIT}/training.json",
+        training=trained("training.json"),
         predicting=f"{UNIT}/predicting.json",
         swaps=f"{UNIT}/swaps.parquet",
     output:

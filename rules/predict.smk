@@ -2,7 +2,7 @@ rule predict:
     input:
         volumes="results/data/{dataset}/x{scale}/volumes.npz",
         manifest=f"{BOARD}/manifest.parquet",
-        weights=f"{UNIT}/weights.safetensors",
+        weights=trained("weights.safetensors"),
     output:
         predictions=f"{UNIT}/predictions.parquet",
         cost=f"{UNIT}/predicting.json",

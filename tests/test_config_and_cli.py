@@ -49,7 +49,9 @@ def refused(answer: subprocess.CompletedProcess[str]) -> str:
     return "\n".join(lines)
 
 
-@pytest.mark.parametrize("name", ["config.yaml", "vessel.yaml", "ixi.yaml", "hippocampus.yaml", "paper.yaml"])
+@pytest.mark.parametrize(
+    "name", ["config.yaml", "vessel.yaml", "ixi.yaml", "hippocampus.yaml", "paper.yaml", "cross-organ.yaml"]
+)
 def test_shipped_configurations_are_valid(name: str) -> None:
     check_run(yaml.safe_load((ROOT / "config" / name).read_text()))
 
@@ -63,6 +65,20 @@ def test_the_matrix_repeats_only_seeded_methods() -> None:
 def boards(**change: object) -> dict[str, object]:
     """The default run's boards with something changed."""
     return {"boards": [{**DEFAULT["boards"][0], **change}]}
+
+
+def test_transfer_adds_learned_methods_to_the_boards_of_the_other_dataset() -> None:
+    two = {**DEFAULT, "boards": [{"datasets": ["mni-subjects", "ixi-t1"], "gatherings": ["hard"]}]}
+    units = list(check_run({**two, "transfer": [{"train": "mni-subjects", "test": "ixi-t1"}]}).units())
+    moved = [unit for unit in units if "@" in unit.method]
+    assert {unit.dataset for unit in moved} == {"ixi-t1"}
+    learned = ("section-only", "volume-only", "regismcan-released", "regismcan")
+    assert {(unit.method, unit.seed) for unit in moved} == {(f"{m}@mni-subjects", s) for m in learned for s in (1, 2)}
+    with pytest.raises(ConfigError, match="transfer: unknown dataset of the boards 'ixi'; did you mean 'ixi-t1'"):
+        check_run({**two, "transfer": [{"train": "ixi", "test": "ixi-t1"}]})
+    apart = [{"datasets": ["mni-subjects"], "gatherings": ["hard"]}, {"datasets": ["ixi-t1"], "gatherings": ["easy"]}]
+    with pytest.raises(ConfigError, match="no two datasets have a board of the same"):
+        check_run({**two, "boards": apart, "transfer": [{"train": "mni-subjects", "test": "ixi-t1"}]})
 
 
 def test_controls_stand_on_every_board_unless_they_are_left_out_by_name() -> None:

@@ -217,6 +217,13 @@ def _board(
     }
 
 
+def _note(method: str) -> str:
+    base, _, source = method.partition("@")
+    if base not in METHODS:
+        return "expectation for uniform random scores, by theory"
+    return f"trained on {source}: {METHODS[base].note}" if source else METHODS[base].note
+
+
 def _counts(here: pd.DataFrame) -> dict[str, int]:
     """Volumes, sections, and sections with a correct box; zeros where every run has failed."""
     strict, published = (here[here["protocol"] == protocol] for protocol in ("strict", "published"))
@@ -237,7 +244,7 @@ def _method_row(method: str, here: pd.DataFrame, records: list[Record], roles: d
     return {
         "method": method,
         "role": roles.get(method, "theory"),
-        "note": METHODS[method].note if method in METHODS else "expectation for uniform random scores, by theory",
+        "note": _note(method),
         "status": str(mine["status"].iloc[0]) if len(mine) else "failed",
         "seeds": [record.unit.seed for record in runs],
         "cells": cells,

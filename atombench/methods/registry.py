@@ -17,14 +17,15 @@ from atombench.schema import read_yaml, validated
 
 
 def entry_of(name: str) -> Entry:
-    """Look a method up.
+    """Look a method up; `regismcan@ixi-t1` is `regismcan`, trained on another dataset.
 
     Raises:
         ConfigError: there is no such method; the nearest name is suggested.
     """
-    if name not in METHODS:
-        raise ConfigError(unknown_name("method", name, METHODS))
-    return METHODS[name]
+    base = name.partition("@")[0]
+    if base not in METHODS:
+        raise ConfigError(unknown_name("method", base, METHODS))
+    return METHODS[base]
 
 
 def build(name: str, options: Mapping[str, Any]) -> Method:

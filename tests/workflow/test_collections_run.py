@@ -48,17 +48,24 @@ def test_a_users_bids_dataset_runs_by_one_row(tmp_path: Path, monkeypatch: pytes
         stream.write("\n" + yaml.safe_dump({"my-study": {**row, "restricted": True, "title": "Study <1>"}}))
     run = {
         "run": "mine",
+        "transfer": [{"train": "my-study", "test": "mni-subjects"}],
         "boards": [
             {"datasets": ["my-study"], "gatherings": ["hard"], "splits": ["none", "pos", "vol"]},
             {"datasets": ["my-study"], "gatherings": ["uniform"], "scales": [2, 3]},
+            {"datasets": ["mni-subjects"], "gatherings": ["hard"]},
         ],
         "seeds": [1],
-        "without": ["exhaustive", "section-only", "volume-only", "oracle-coarse"],
+        "without": ["exhaustive", "volume-only", "oracle-coarse"],
+        "methods": {"section-only": FEW},
     }
     (folder / "mine.yaml").write_text(yaml.safe_dump(run))
     answer = snakemake(folder, "--configfile", "mine.yaml")
     assert answer.returncode == 0, answer.stdout
     table = pd.read_csv(folder / "results/board/results.csv")
+    moved = table[table["method"] == "section-only@my-study"]
+    assert set(moved["dataset"]) == {"mni-subjects"}
+    assert moved["value"].notna().all()
+    table = table[table["dataset"] == "my-study"]
     assert set(zip(table["split"], table["scale"], strict=True)) == {
         ("none", 1),
         ("pos", 1),
@@ -71,6 +78,7 @@ def test_a_users_bids_dataset_runs_by_one_row(tmp_path: Path, monkeypatch: pytes
         assert "Study &lt;1&gt;" in card
         assert "data:image" not in card
         assert "sub-s00" not in card
-    audit = pd.read_csv(folder / "results/board/audit.csv").set_index(["split", "part", "finding"])["value"]
+    audit = pd.read_csv(folder / "results/board/audit.csv").query("dataset == 'my-study'")
+    audit = audit.set_index(["split", "part", "finding"])["value"]
     assert audit["vol", "test", "volumes_in_training"] == 1
     assert audit["pos", "test", "positions_in_training"] == 1
