@@ -9,8 +9,7 @@ from atombench.atom.manifest import Manifest, Sections
 from atombench.atom.queries import check_belongs
 from atombench.atom.sections import cut_sections
 from atombench.audit.record import BoardFindings, PartFindings
-from atombench.audit.volumes import BACKGROUND
-from atombench.volumes.volume_set import SPLITS, VolumeSet
+from atombench.volumes.volume_set import BACKGROUND, SPLITS, VolumeSet
 
 CHUNK = 65536  # sections cut at a time
 

@@ -118,8 +118,7 @@ class PartFindings(Part):
         blank: sections whose pixels are all equal; the others that are empty still show the ripple of the resampling.
         outside: sections that stick out of the volume.
         background: mean share of background pixels.
-        first_octant: sections whose normal has no negative component; 25 % of all directions have none or have them all
-            turned.
+        first_octant: sections whose normal has no negative component; a quarter of the half sphere k >= 0.
         positions_in_training, depths_in_training: sections whose centre, or whose depth, also occurs in training.
         volumes_in_training: sections of volumes that training sections are cut from.
         place_counts: sections by centre (i, j), flattened (E x E).

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from atombench.audit.pictures import contact_sheet
 from atombench.audit.record import Neighbours, Pair, Source, VolumeFindings
-from atombench.volumes.volume_set import SPLITS, VolumeSet
+from atombench.volumes.volume_set import BACKGROUND, SPLITS, VolumeSet
 
-BACKGROUND = 0.05  # intensities below are background; volumes are in [0, 1]
 NEARLY_EMPTY = 0.005
 NEAR = 0.9
 MOST_ALIKE = 10

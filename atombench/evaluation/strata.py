@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 from atombench.atom.labels import Labels
 from atombench.atom.manifest import Manifest
 from atombench.atom.sections import cut
-from atombench.volumes.volume_set import VolumeSet
+from atombench.volumes.volume_set import BACKGROUND, VolumeSet
 
-BACKGROUND = 0.05  # pixels below show no tissue
 DEPTH_BANDS = 4
 
 Text = NDArray[np.str_]

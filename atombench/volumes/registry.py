@@ -157,6 +157,9 @@ class CollectionRow(DataRow):
             if getattr(self, by) not in (None, {}) and getattr(self, needed) is None:
                 msg = f"{by} needs {needed}"
                 raise ValueError(msg)
+        if taken := sorted({"label", "depth", "facing", "background", "block"} & set(self.facts)):
+            msg = f"facts may not be called {', '.join(taken)}, which results are broken down by anyway"
+            raise ValueError(msg)
         for start in self.same_subject:
             name, seen = start, {start}
             while (name := self.same_subject.get(name, "")) and name not in seen:

@@ -19,6 +19,7 @@ from atombench.errors import DataError
 from atombench.files import written_whole
 
 SPLITS = ("train", "val", "test")
+BACKGROUND = 0.05  # intensities below show no tissue; volumes are nominally in [0, 1]
 FACT = "fact_"  # begins the names of facts in a file
 TEXT_FIELDS = ("ids", "groups", "labels", "splits")
 

@@ -220,6 +220,8 @@ def test_a_series_with_a_missing_slice_or_two_series_is_refused(tmp_path: Path) 
         ({"images": "t1/{subject}_{run}.nii"}, "perhaps {session}"),
         ({"same_subject": {"a": "b", "b": "c", "c": "a"}}, "goes round in a circle"),
         ({"labels": []}, "labels"),
+        ({"facts": {"depth": {"column": "age_years"}}}, "facts may not be called depth"),
+        ({"facts": {"age": {"column": "age_years", "bands": [60, 30]}}}, "bands must rise"),
         ({"intensity": {"window": [0, float("inf")]}}, "window"),
         ({"intensity": {"percentiles": [60, 50]}}, "percentiles must rise"),
         ({"intensity": {"percentiles": [-1, 50]}}, "greater than or equal to 0"),
