@@ -59,7 +59,7 @@ def _dispatch(name: str, arguments: list[str]) -> None:
         app(arguments, prog_name=f"atombench {name}")
     except AtomBenchError as error:
         _report(str(error))
-        sys.exit(1)
+        sys.exit(error.exit_status)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         sys.exit(130)

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 from atombench.atom.sampling import GATHERINGS, SPLIT_RULES
 from atombench.errors import ConfigError, unknown_name
 from atombench.evaluation.record import Unit
+from atombench.methods.label import Label
 from atombench.methods.registry import build, default_options, entry_of, resolved_options
 from atombench.methods.table import CONTROLS
 from atombench.paths import DATASETS
@@ -76,7 +77,8 @@ class RunConfig(BaseModel):
     boards: Annotated[list[Block], AfterValidator(_disjoint)] = Field(min_length=1, description="each board stands in one")
     seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**31, strict=True)]], Once] = Field(min_length=1)
     methods: dict[str, dict[str, Any] | None] = Field(
-        default={}, description="options by method, over the defaults; controls that stand on every board need not be named"
+        default={},
+        description="options by method, over the defaults, or by NAME+VARIANT; controls of every board need not be named",
     )
     without: Annotated[list[str], Once] = Field(default=[], description="controls left out; their boards are marked for it")
 
@@ -152,6 +154,9 @@ def check_run(content: Any, source: str = "config", registry: Path = DATASETS, b
             msg = f"{source}: without: {unknown_name('control', name, set(CONTROLS) - set(run.methods))}"
             raise ConfigError(msg)
     for method, overrides in run.all_methods.items():
+        if Label.read(method).source:
+            msg = f"{source}: methods: {method!r} names a dataset; that is what transfer is for"
+            raise ConfigError(msg)
         options = resolved_options(method, overrides, defaults)
         if build_methods:
             build(method, options)

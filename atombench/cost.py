@@ -14,7 +14,10 @@ from atombench.provenance import git_state, host, peak_memory_mib, versions
 
 
 class Cost(BaseModel):
-    """What a step cost, and where it ran."""
+    """What a step cost, and where it ran.
+
+    `seconds` and `attempts` count earlier attempts from whose checkpoint the step went on; all else is of the last one.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -29,6 +32,7 @@ class Cost(BaseModel):
     started: str
     commit: str
     dirty: bool | None
+    attempts: int = 1
 
 
 class Meter:
@@ -39,12 +43,13 @@ class Meter:
         self.started = datetime.now(UTC).isoformat(timespec="seconds")
         self._start = time.monotonic()
 
-    def read(self) -> Cost:
+    def read(self, earlier_seconds: float = 0.0, attempts: int = 1) -> Cost:
         """Time since the start and the largest memory so far."""
         return Cost(
-            seconds=round(time.monotonic() - self._start, 3),
+            seconds=round(earlier_seconds + time.monotonic() - self._start, 3),
+            attempts=attempts,
             peak_memory_mib=peak_memory_mib(),
-            peak_gpu_memory_mib=_peak_gpu_memory_mib(self.device),
+            peak_gpu_memory_mib=peak_gpu_memory_mib(self.device),
             device=self.device,
             threads=self.threads,
             host=host(),
@@ -55,7 +60,8 @@ class Meter:
         )
 
 
-def _peak_gpu_memory_mib(device: str) -> float | None:
+def peak_gpu_memory_mib(device: str) -> float | None:
+    """Largest memory that torch has allocated on a CUDA device so far, in MiB; None on others."""
     if not device.startswith("cuda"):
         return None
     import torch

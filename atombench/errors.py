@@ -9,6 +9,8 @@ from collections.abc import Iterable
 class AtomBenchError(Exception):
     """Base of all errors whose message is meant for the user."""
 
+    exit_status = 1
+
 
 class ConfigError(AtomBenchError):
     """A configuration file, key or option is not valid."""
@@ -24,6 +26,14 @@ class DataError(AtomBenchError):
 
 class TrainingError(AtomBenchError):
     """A training cannot go on (for example the loss became NaN)."""
+
+
+class Interrupted(AtomBenchError):
+    """The process was told to end and ended in good order; the exit status names the signal."""
+
+    def __init__(self, message: str, exit_status: int) -> None:
+        super().__init__(message)
+        self.exit_status = exit_status
 
 
 def unknown_name(what: str, name: object, valid: Iterable[str]) -> str:

@@ -41,10 +41,11 @@ def log_to(path: Path | None) -> None:
 class Progress:
     """Counts units of work and says how far it is, how fast, and how long it will take."""
 
-    def __init__(self, total: int | None, what: str, unit: str) -> None:
-        self._bar = tqdm(total=total, desc=what, unit=unit, unit_scale=True, disable=not sys.stderr.isatty(), leave=False)
+    def __init__(self, total: int | None, what: str, unit: str, done: int = 0) -> None:
+        shown = sys.stderr.isatty()
+        self._bar = tqdm(total=total, desc=what, unit=unit, unit_scale=True, disable=not shown, leave=False, initial=done)
         self.total, self.what, self.unit = total, what, unit
-        self.done, self.note = 0, ""
+        self.done, self.note, self._before = done, "", done
         self._start = self._last = time.monotonic()
 
     def advance(self, count: int = 1, note: str = "") -> None:
@@ -65,6 +66,7 @@ class Progress:
                 ncols=0,
                 unit_scale=True,
                 postfix=self.note,
+                initial=self._before,
             )
             logger.info("%s", meter)
 

@@ -1,11 +1,13 @@
 # Everything that is not a rule: the checked configuration, names of files, and what each rule depends on.
 import hashlib
 import json
+import re
 import shutil
 from pathlib import Path
 
 from atombench.config import check_run
 from atombench.errors import AtomBenchError
+from atombench.methods.label import Label
 from atombench.methods.registry import default_options, entry_of, resolved_options
 from atombench.methods.table import METHODS
 from atombench.orphans import lead_steps
@@ -43,7 +45,7 @@ wildcard_constraints:
     gathering="|".join(RUN.names("gatherings")),
     split="|".join(RUN.names("splits")),
     scale="|".join(str(scale) for scale in RUN.names("scales")),
-    method="|".join(sorted({unit.method for unit in RUN.units()})),
+    method="|".join(sorted({re.escape(unit.method) for unit in RUN.units()})),
     seed="[0-9]+",
 
 
@@ -115,8 +117,8 @@ def trained(name):
     """What the train step wrote for a unit; a method trained on another dataset takes it from there."""
 
     def path(wildcards):
-        method, _, source = wildcards.method.partition("@")
-        place = {**dict(wildcards.items()), "method": method, "dataset": source or wildcards.dataset}
+        label = Label.read(wildcards.method)
+        place = {**dict(wildcards.items()), "method": label.configured, "dataset": label.source or wildcards.dataset}
         return f"{UNIT}/{name}".format(**place)
 
     return path
@@ -124,7 +126,7 @@ def trained(name):
 
 def method_options(wildcards):
     """The method's options as JSON: defaults with this run's overrides."""
-    method = wildcards.method.partition("@")[0]
+    method = Label.read(wildcards.method).configured
     return json.dumps(resolved_options(method, RUN.all_methods[method], DEFAULTS), sort_keys=True)
 
 

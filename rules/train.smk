@@ -20,7 +20,8 @@ rule train:
     params:
         options=method_options,
         code=method_code("train"),
+        checkpoint=lambda wildcards: f"results/checkpoints/{'-'.join(wildcards)}.safetensors",
     shell:
         "atombench train {wildcards.method} --volumes {input.volumes} --manifest {input.manifest}"
         " --options {params.options:q} --seed {wildcards.seed} --threads {threads}"
-        " --out {output.weights} --curve {output.curve} --cost {output.cost} --log {log}"
+        " --checkpoint {params.checkpoint} --out {output.weights} --curve {output.curve} --cost {output.cost} --log {log}"

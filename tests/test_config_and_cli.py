@@ -81,6 +81,18 @@ def test_transfer_adds_learned_methods_to_the_boards_of_the_other_dataset() -> N
         check_run({**two, "boards": apart, "transfer": [{"train": "mni-subjects", "test": "ixi-t1"}]})
 
 
+def test_a_method_may_stand_in_a_run_several_times_with_other_options() -> None:
+    some = {"regismcan": {"steps": 3}, "regismcan+linear": {"steps": 3, "embedding": "linear"}}
+    run = check_run({**DEFAULT, "methods": some})
+    assert {unit.method for unit in run.units()} >= set(some)
+    with pytest.raises(ConfigError, match="unknown option of regismcan\\+linear 'embeding'; did you mean 'embedding'"):
+        check_run({**DEFAULT, "methods": {"regismcan+linear": {"embeding": "linear"}}})
+    with pytest.raises(ConfigError, match="expected a method such as regismcan or regismcan\\+wide"):
+        check_run({**DEFAULT, "methods": {"regismcan wide": None}})
+    with pytest.raises(ConfigError, match="'regismcan@ixi-t1' names a dataset; that is what transfer is for"):
+        check_run({**DEFAULT, "methods": {"regismcan@ixi-t1": None}})
+
+
 def test_controls_stand_on_every_board_unless_they_are_left_out_by_name() -> None:
     bare = {**DEFAULT, "methods": {"constant": None}}
     assert set(check_run(bare).all_methods) == set(CONTROLS)

@@ -23,10 +23,13 @@ from atombench.board.paper import PaperRow, paper_lines, paper_volumes, tables
 from atombench.board.paper import findings as paper_findings
 from atombench.board.standings import blind, comparison_table, rank
 from atombench.board.tables import ALL_SEEDS, BOARD_COLUMNS, CHANCE, long_table
+from atombench.errors import ConfigError
 from atombench.evaluation.protocols import PRIMARY
 from atombench.evaluation.record import Record
 from atombench.files import written_whole
-from atombench.methods.table import CONTROLS, METHODS
+from atombench.methods.label import Label
+from atombench.methods.registry import entry_of
+from atombench.methods.table import CONTROLS
 from atombench.runs import Result
 from atombench.volumes.registry import DatasetRow
 from atombench.volumes.volume_set import SPLITS
@@ -218,10 +221,16 @@ def _board(
 
 
 def _note(method: str) -> str:
-    base, _, source = method.partition("@")
-    if base not in METHODS:
+    """What the table of methods says of a label; nothing of one that it does not know."""
+    if method == CHANCE:
         return "expectation for uniform random scores, by theory"
-    return f"trained on {source}: {METHODS[base].note}" if source else METHODS[base].note
+    try:
+        label = Label.read(method)
+        note = entry_of(label.name).note
+    except ConfigError:
+        return ""
+    note = f"variant {label.variant}: {note}" if label.variant else note
+    return f"trained on {label.source}: {note}" if label.source else note
 
 
 def _counts(here: pd.DataFrame) -> dict[str, int]:

@@ -49,16 +49,18 @@ def run(
     source = {"manifest": drawn.digest}
     if method is not None and weights is not None:
         source |= {"method": method, "seed": str(seed), "weights": file_digest(weights)}
+    files = _files(predictions, method, weights, training, predicting) if out is not None else None
+    if out is not None and files is not None and (reason := _failure(files)):
+        save_record(out, _record(files, seed, drawn, volume_set).model_copy(update={"status": "failed", "reason": reason}))
+        logger.warning("%s seed %d failed: %s", method, seed, reason)
+        return
     answers = load_predictions(predictions, source, drawn.counts["test"])
     exchanged = load_swaps(swaps, source, drawn.counts["test"]) if swaps is not None else {}
     metrics = evaluate(answers, drawn, volume_set, exchanged)
-    if out is None:
+    if out is None or files is None:
         sys.stdout.write(table(metrics))
         return
-    if method is None or weights is None or training is None or predicting is None:
-        raise ConfigError("a record needs METHOD, --weights, --training and --predicting; without --out a table is printed")
-    files = Files(predictions, weights, training, predicting)
-    record = _record(method, seed, files, drawn, volume_set)
+    record = _record(files, seed, drawn, volume_set)
     record = record.model_copy(update={"metrics": metrics, **vars(details(answers, drawn, volume_set))})
     save_record(out, record)
     primary = record.find("strict", PRIMARY)
@@ -86,22 +88,35 @@ def _line(found: Metric) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Files:
-    """What the other steps wrote."""
+    """A method, and what its other steps wrote."""
 
+    method: str
     predictions: Path
     weights: Path
     training: Path
     predicting: Path
 
 
-def _record(method: str, seed: int, files: Files, manifest: Manifest, volumes: VolumeSet) -> Record:
+def _files(predictions: Path, method: str | None, *others: OptionalFile) -> Files:
+    weights, training, predicting = others
+    if method is None or weights is None or training is None or predicting is None:
+        raise ConfigError("a record needs METHOD, --weights, --training and --predicting; without --out a table is printed")
+    return Files(method, predictions, weights, training, predicting)
+
+
+def _failure(files: Files) -> str:
+    """Why there are no answers; empty where there are."""
+    return read_model(STEP_FILE, files.predicting).failure
+
+
+def _record(files: Files, seed: int, manifest: Manifest, volumes: VolumeSet) -> Record:
     """Everything about a run but its numbers."""
-    entry = entry_of(method)
+    entry = entry_of(files.method)
     trained, predicted = (read_model(STEP_FILE, path) for path in (files.training, files.predicting))
     return Record(
         unit=Unit(
             dataset=manifest.dataset, gathering=manifest.gathering, split=manifest.split, scale=manifest.scale,
-            method=method, seed=seed,
+            method=files.method, seed=seed,
         ),
         status="complete",
         role=entry.role,

@@ -23,8 +23,9 @@ from atombench.commands.arguments import (
 from atombench.cost import Meter
 from atombench.files import file_digest, write_json
 from atombench.methods.contract import Resources
+from atombench.methods.failure import MethodFailure, own_faults
 from atombench.methods.oracle_coarse import OracleCoarse
-from atombench.methods.predictions import in_manifest_order, save_predictions
+from atombench.methods.predictions import in_manifest_order, save_nothing, save_predictions
 from atombench.methods.registry import build, device_for, entry_of
 from atombench.methods.swaps import answer_swapped, save_swaps
 from atombench.methods.weights import load_weights
@@ -52,17 +53,24 @@ def run(
     resources = Resources(seed=seed, device=device_for(method, device), threads=threads)
     meter = Meter(resources.device, threads)
     drawn = Manifest.load(manifest)
-    queries = make_queries(VolumeSet.load(volumes), drawn)
-    learned = load_weights(weights)
-    if isinstance(built, OracleCoarse):
-        predictions = built.predict_knowing(query_labels(drawn), resources)
-    else:
-        predictions = built.predict(learned, queries, resources)
-    predictions.check(len(queries))
-    spent = meter.read()
-    exchanged = answer_swapped(built, learned, queries, resources) if entry_of(method).learned else {}
+    queries, order = make_queries(VolumeSet.load(volumes), drawn), query_order(drawn)
     source = {"manifest": drawn.digest, "method": method, "seed": str(seed), "weights": file_digest(weights)}
-    save_predictions(out, in_manifest_order(predictions, query_order(drawn)), source)
-    save_swaps(swaps, exchanged, query_order(drawn), source)
+    try:
+        learned = load_weights(weights)
+        with own_faults("predicting"):
+            if isinstance(built, OracleCoarse):
+                predictions = built.predict_knowing(query_labels(drawn), resources)
+            else:
+                predictions = built.predict(learned, queries, resources)
+            spent = meter.read()
+            exchanged = answer_swapped(built, learned, queries, resources) if entry_of(method).learned else {}
+    except MethodFailure as failure:
+        save_nothing(out, source)
+        save_nothing(swaps, source)
+        write_json(cost, {"facts": {}, "cost": meter.read().model_dump(), "failure": str(failure)})
+        logger.warning("%s seed %d failed: %s", method, seed, failure)
+        return
+    save_predictions(out, in_manifest_order(predictions, order), source)
+    save_swaps(swaps, exchanged, order, source)
     write_json(cost, {"facts": dict(predictions.about), "cost": spent.model_dump()})
     logger.info("predicted %s seed %d: %d queries in %.1f s", method, seed, len(queries), spent.seconds)

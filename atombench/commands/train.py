@@ -1,5 +1,7 @@
 """`atombench train`: volumes, training and validation sections -> weights and training curve."""
 
+import hashlib
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -22,9 +24,12 @@ from atombench.commands.arguments import (
 from atombench.cost import Meter
 from atombench.files import write_json, written_whole
 from atombench.methods.contract import Resources, make_task
-from atombench.methods.registry import build, device_for
-from atombench.methods.weights import save_weights
+from atombench.methods.failure import MethodFailure, own_faults
+from atombench.methods.registry import build, device_for, entry_of
+from atombench.methods.weights import save_failure, save_weights
 from atombench.progress import log_to, logger
+from atombench.provenance import code_digest
+from atombench.training.checkpoint import Checkpoint
 from atombench.volumes.volume_set import VolumeSet
 
 
@@ -39,16 +44,38 @@ def run(
     seed: Seed = 1,
     device: Device = "auto",
     threads: Threads = 1,
+    checkpoint: Annotated[Path | None, typer.Option(help="Where to keep the state, so that a rerun can go on.")] = None,
+    checkpoint_seconds: Annotated[float, typer.Option(min=0, help="Shortest time between two writes of the state.")] = 60.0,
     log: Log = None,
 ) -> None:
-    """Fit a method; test sections are not handed to it."""
+    """Fit a method; test sections are not handed to it.
+
+    A method's own fault is a result too: the outputs then say why there are no weights.
+    """
     log_to(log)
     built = build(method, parsed_options(options))
     resources = Resources(seed=seed, device=device_for(method, device), threads=threads)
     meter = Meter(resources.device, threads)
-    task = make_task(VolumeSet.load(volumes), Manifest.load(manifest))
-    with written_whole(curve) as growing:
-        weights = built.fit(task, replace(resources, curve=growing))
-    save_weights(out, weights)
-    write_json(cost, {"facts": built.options.model_dump(), "cost": meter.read().model_dump()})
-    logger.info("trained %s seed %d in %.1f s", method, seed, meter.read().seconds)
+    volume_set, drawn = VolumeSet.load(volumes), Manifest.load(manifest)
+    task = make_task(volume_set, drawn)
+    kept = None
+    if checkpoint is not None:
+        binding = [method, built.options.model_dump(), seed, volume_set.digest, drawn.digest, code_of(method)]
+        kept = Checkpoint(checkpoint, hashlib.sha256(json.dumps(binding).encode()).hexdigest(), checkpoint_seconds)
+    failure = ""
+    try:
+        with written_whole(curve) as growing, own_faults("training"):
+            weights = built.fit(task, replace(resources, curve=growing, checkpoint=kept))
+        save_weights(out, weights)
+    except MethodFailure as error:
+        failure = str(error)
+        curve.touch()
+        save_failure(out, failure)
+    spent = meter.read(kept.earlier_seconds, kept.attempts) if kept else meter.read()
+    write_json(cost, {"facts": built.options.model_dump(), "cost": spent.model_dump(), "failure": failure})
+    logger.info("%s %s seed %d in %.1f s", failure or "trained", method, seed, spent.seconds)
+
+
+def code_of(method: str) -> str:
+    """Digest of the code that trains a method."""
+    return code_digest("atombench.commands.train", entry_of(method).module)

@@ -30,6 +30,7 @@ class StepFile(Part):
 
     facts: dict[str, Any]
     cost: Cost
+    failure: str = ""
 
 
 class Unit(Part):

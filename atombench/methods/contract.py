@@ -19,6 +19,7 @@ from atombench.atom.geometry import BLOCKS, BOXES, BlockGrid
 from atombench.atom.manifest import Manifest, Sections
 from atombench.atom.queries import Queries, check_belongs
 from atombench.errors import DataError
+from atombench.training.checkpoint import Checkpoint
 from atombench.volumes.volume_set import VolumeSet
 
 Weights = Mapping[str, NDArray[np.generic]]
@@ -58,12 +59,14 @@ class Resources:
         device: torch device.
         threads: processor threads.
         curve: where to write the training curve (JSON lines), if the method trains.
+        checkpoint: where to keep the state of the training, so that it can go on after a kill.
     """
 
     seed: int
     device: str = "cpu"
     threads: int = 1
     curve: Path | None = None
+    checkpoint: Checkpoint | None = None
 
 
 @dataclass(frozen=True)

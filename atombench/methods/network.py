@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
@@ -12,9 +11,13 @@ from pydantic import Field
 from atombench import streams
 from atombench.atom.geometry import BlockGrid
 from atombench.atom.queries import Queries
-from atombench.errors import ConfigError, DataError
+from atombench.errors import DataError
 from atombench.methods import contract
-from atombench.training.loop import Network, Schedule, SectionFeed, in_volumes, train
+from atombench.training.device import autocast, keyed_torch
+from atombench.training.feed import SectionFeed
+from atombench.training.loop import Training
+from atombench.training.schedule import Precision, Schedule
+from atombench.training.scoring import Network, in_volumes
 
 
 class NetworkOptions(contract.Options):
@@ -27,28 +30,14 @@ class NetworkOptions(contract.Options):
     weight_decay: float = Field(default=1e-3, ge=0)
     validations: int = Field(default=8, ge=1, description="how often the validation score is taken")
     val_sections: int = Field(default=1024, ge=1, description="validation sections looked at")
+    patience: int = Field(default=0, ge=0, description="validations without a better score after which to stop; 0 for never")
+    precision: Precision = Field(default="auto", description="auto is bfloat16 on CUDA, float32 elsewhere")
+    deterministic: bool = Field(default=True, description="use deterministic operations only")
+    compile: bool = Field(default=False, description="put the loss through torch.compile")
 
     def schedule(self) -> Schedule:
         """The part that the loop needs."""
         return Schedule(**{name: getattr(self, name) for name in Schedule.__dataclass_fields__})
-
-
-def resolved_device(name: str) -> str:
-    """Torch device for a name; `auto` is the GPU where there is one.
-
-    Raises:
-        ConfigError: the name is not a device, or the device is not there.
-    """
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
-        msg = f"expected a device of auto, cpu, cuda, cuda:0, cuda:1, ..., got {name!r}"
-        raise ConfigError(msg)
-    available = torch.cuda.is_available()
-    if name == "auto":
-        return "cuda" if available else "cpu"
-    if name.startswith("cuda") and not available:
-        msg = f"device {name!r} was asked for, but torch finds no CUDA device; use cpu or auto"
-        raise ConfigError(msg)
-    return name
 
 
 class NetworkMethod(ABC):
@@ -71,13 +60,15 @@ class NetworkMethod(ABC):
 
         Raises:
             TrainingError: the loss became NaN or infinite.
+            Interrupted: the process was told to end.
         """
         torch.set_num_threads(resources.threads)
-        with torch.random.fork_rng(devices=[]):
+        with keyed_torch("cpu", deterministic=False):
             torch.manual_seed(streams.seed_of("weights", resources.seed) % 2**63)
             network = self.network(task.grid).to(resources.device)
-        feeds = tuple(SectionFeed(task.volumes, part, task.grid, resources.device) for part in (task.train, task.val))
-        return train(network, (feeds[0], feeds[1]), self.options.schedule(), resources.seed, resources.curve)
+        train, val = (SectionFeed(task.volumes, part, task.grid, resources.device) for part in (task.train, task.val))
+        schedule = self.options.schedule()
+        return Training(network, (train, val), schedule, resources.seed, resources.curve, resources.checkpoint).run()
 
     def predict(self, weights: contract.Weights, queries: Queries, resources: contract.Resources) -> contract.Predictions:
         """Score all blocks and boxes.
@@ -95,6 +86,8 @@ class NetworkMethod(ABC):
         volumes, index, pixels = (
             torch.from_numpy(array).to(resources.device) for array in (queries.volumes, queries.volume_index, queries.pixels)
         )
-        coarse, boxes = in_volumes(network, volumes, index, pixels)
+        exactly = keyed_torch(resources.device, self.options.deterministic)
+        with exactly, autocast(resources.device, self.options.precision):
+            coarse, boxes = in_volumes(network, volumes, index, pixels)
         parameters = sum(weight.numel() for weight in network.parameters())
         return contract.Predictions(boxes=boxes, coarse=coarse, probabilities=True, about={"parameters": parameters})

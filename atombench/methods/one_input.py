@@ -19,8 +19,9 @@ from torch import Tensor, nn
 
 from atombench.atom.geometry import BLOCKS, BOXES, BlockGrid
 from atombench.methods.network import NetworkMethod, NetworkOptions
-from atombench.training.loop import Batch, Network
+from atombench.training.feed import Batch
 from atombench.training.losses import asymmetric_loss
+from atombench.training.scoring import Network
 
 SECTION_PATCHES = 4
 

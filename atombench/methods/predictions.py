@@ -40,6 +40,12 @@ def save_predictions(path: Path, predictions: Predictions, source: dict[str, str
         pq.write_table(table.replace_schema_metadata(about), temporary, compression="zstd", use_dictionary=False)
 
 
+def save_nothing(path: Path, source: dict[str, str]) -> None:
+    """Write a file without answers, for a method that failed."""
+    with written_whole(path) as temporary:
+        pq.write_table(pa.table({"section": pa.array([], pa.int64())}).replace_schema_metadata(source), temporary)
+
+
 def check_source(path: Path, table: pa.Table, source: dict[str, str]) -> dict[str, str]:
     """Make sure that a file comes from what it should; gives all that it says of itself.
 

@@ -8,112 +8,117 @@ second level does the same inside the block that the first one predicts.
 
 What the text leaves open, and how it is settled here:
 
-- Units are pre-norm transformer units with true residuals, as in MCAN (Yu et al., CVPR 2019) except for the place of the norm.
+- Units have true residuals, the norm before each part, and no dropout; see units.py.
 - The width is an option and does not grow with the blocks (the release ties it to the block's volume).
 - Each token is scored by its own linear read-out, the same for all tokens; learned positions tell the tokens apart.
 - Training opens a correct block for half of the sections and one sampled from the model's own scores for the others. Answering
   opens every block: a box's score is the probability of its block times its own within that block, with no oracle.
-- Both levels are trained together with ASL and one optimiser.
+- Both levels are trained together, with one loss and one optimiser.
 
-Letters: V volumes, M sections, T tokens, C width, H heads.
+Options beyond the paper, for ablations: `embedding: linear` averages each block to cells of 2s voxels before its linear map, so
+that neither its detail nor its size matters; `position: fourier` makes positions of learned Fourier features of the blocks'
+centres (Li et al., "Learnable Fourier Features for Multi-Dimensional Spatial Positional Encoding", NeurIPS 2021, equations
+1-3) instead of a table; `loss` is ASL as in the paper, BCE or softmax.
+
+Letters: V volumes, M sections, U opened blocks, T tokens, C width.
 """
 
 from __future__ import annotations
 
+import math
+from typing import Literal
+
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field
 from torch import Tensor, nn
 
-from atombench.atom.geometry import BLOCKS, BOXES, BlockGrid
-from atombench.methods.network import NetworkMethod, NetworkOptions
-from atombench.training.loop import Batch, Network
-from atombench.training.losses import asymmetric_loss
+from atombench.atom.geometry import BLOCKS, BlockGrid
+from atombench.methods.network import NetworkMethod
+from atombench.methods.units import AttentionOptions, GuidedAttention, SectionEncoder, positions
+from atombench.training.feed import Batch
+from atombench.training.losses import OBJECTIVES
+from atombench.training.scoring import Network
 
-SECTION_PATCHES = 4
-MOST_TOKENS_AT_ONCE = 2**17
+TOKENS_AT_ONCE = 2**13  # so that what lies between two layers stays in a processor's cache
+TOKENS_AT_ONCE_ON_GPU = 2**19
+FOURIER_FEATURES = 32
+FOURIER_STD = 1.0  # of the frequencies at the start, in turns per edge of the region over 2 pi
 
 
-class RegisMcanOptions(NetworkOptions):
+class RegisMcanOptions(AttentionOptions):
     """Options of `regismcan`."""
 
-    width: int = Field(default=64, ge=4, multiple_of=4)
-    heads: int = Field(default=4, ge=1)
     section_layers: int = Field(default=2, ge=0, description="SA units on the section")
-
-    @model_validator(mode="after")
-    def _heads_divide_the_width(self) -> RegisMcanOptions:
-        if self.width % self.heads:
-            msg = f"width {self.width} must be a multiple of heads {self.heads}"
-            raise ValueError(msg)
-        return self
+    guided_layers: int = Field(default=1, ge=1, description="GA units on each level; the paper has one")
+    embedding: Literal["convolution", "linear"] = "convolution"
+    position: Literal["table", "fourier"] = "table"
 
 
-def perceptron(width: int) -> nn.Sequential:
-    """Two layers, four times as wide between them."""
-    return nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+class FourierPosition(nn.Module):
+    """Positions from learned Fourier features of fixed coordinates."""
 
+    coordinates: Tensor
 
-class SelfAttention(nn.Module):
-    """SA unit: pre-norm self-attention and perceptron, both with residuals."""
-
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, coordinates: Tensor, width: int) -> None:
         super().__init__()
-        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.attention = nn.MultiheadAttention(width, heads, batch_first=True)
-        self.mlp = perceptron(width)
+        self.register_buffer("coordinates", coordinates, persistent=False)
+        self.frequencies = nn.Parameter(torch.randn(coordinates.shape[1], FOURIER_FEATURES // 2) * FOURIER_STD)
+        self.mix = nn.Sequential(nn.Linear(FOURIER_FEATURES, width), nn.GELU(), nn.Linear(width, width))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(M, T, C) to (M, T, C)."""
-        y = self.norm1(x)
-        x = x + self.attention(y, y, y, need_weights=False)[0]
-        x = x + self.mlp(self.norm2(x))
-        return x
+    def forward(self) -> Tensor:
+        """Positions (T, C)."""
+        phases = 2 * math.pi * self.coordinates @ self.frequencies
+        features = torch.cat([phases.cos(), phases.sin()], dim=1) / math.sqrt(FOURIER_FEATURES)
+        found: Tensor = self.mix(features)
+        return found
 
 
-class GuidedAttention(nn.Module):
-    """GA unit: block tokens query section tokens; pre-norm attention and perceptron, both with residuals.
+class TablePosition(nn.Module):
+    """A learned position per token."""
 
-    Queries are projected once per volume and shared by all of its sections.
-    """
-
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, tokens: int, width: int) -> None:
         super().__init__()
-        self.heads = heads
-        self.norm_blocks, self.norm_section, self.norm2 = (nn.LayerNorm(width) for _ in range(3))
-        self.query = nn.Linear(width, width)
-        self.key_value = nn.Linear(width, 2 * width)
-        self.proj = nn.Linear(width, width)
-        self.mlp = perceptron(width)
+        self.table = positions(tokens, width)
 
-    def forward(self, blocks: Tensor, section: Tensor) -> Tensor:
-        """Block tokens (M or 1, T, C) and section tokens (M, 4, C) to (M, T, C)."""
-        q = self._heads(self.query(self.norm_blocks(blocks))).expand(len(section), -1, -1, -1)  # (M, H, T, C / H)
-        k, v = (self._heads(part) for part in self.key_value(self.norm_section(section)).chunk(2, dim=-1))
-        attended = nn.functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)  # (M, T, C)
-        x = blocks + self.proj(attended)
-        x = x + self.mlp(self.norm2(x))
-        return x
-
-    def _heads(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+    def forward(self) -> Tensor:
+        """Positions (T, C)."""
+        return self.table
 
 
 class Level(nn.Module):
-    """One level: embeds 27 blocks of the volume and scores each against the section."""
+    """One level: embeds 27 blocks and scores each against the section.
 
-    def __init__(self, block_voxels: int, width: int, heads: int) -> None:
+    Args:
+        edge: voxels along a block's edge.
+        cell: voxels along the edge of the cells that `embedding: linear` averages.
+        starts: (27, 3), where the blocks begin in the region they divide, over the region's edge.
+        options: of the method.
+    """
+
+    def __init__(self, edge: int, cell: int, starts: Tensor, options: RegisMcanOptions) -> None:
         super().__init__()
-        self.embed = nn.Linear(block_voxels, width)  # a 3D convolution over the block's voxels
-        self.position = nn.Parameter(torch.zeros(BLOCKS, width))
-        self.guided = GuidedAttention(width, heads)
+        width = options.width
+        self.edge = edge
+        self.shrink = nn.AvgPool3d(cell) if options.embedding == "linear" else nn.Identity()
+        values = (edge // cell if options.embedding == "linear" else edge) ** 3
+        self.embed = nn.Linear(values, width)  # over all of a block's voxels it is a 3D convolution
+        self.position = FourierPosition(starts, width) if options.position == "fourier" else TablePosition(BLOCKS, width)
+        self.guided = nn.ModuleList(GuidedAttention(width, options.heads) for _ in range(options.guided_layers))
         self.norm = nn.LayerNorm(width)
         self.head = nn.Linear(width, 1)
-        nn.init.trunc_normal_(self.position, std=0.02)
 
-    def forward(self, tokens: Tensor, section: Tensor) -> Tensor:
-        """Block tokens (M or 1, T, C), a multiple of 27, and section tokens (M, 4, C) to logits (M, T)."""
-        positions = self.position.repeat(tokens.shape[1] // BLOCKS, 1)
-        logits: Tensor = self.head(self.norm(self.guided(tokens + positions, section)))[..., 0]
+    def tokens(self, blocks: Tensor) -> Tensor:
+        """Voxels of blocks (U, T, edge^3), T a multiple of 27, to tokens (U, T, C)."""
+        cubes = blocks.unflatten(2, (self.edge,) * 3)
+        found = self.embed(self.shrink(cubes).flatten(2))
+        return found + self.position().repeat(blocks.shape[1] // BLOCKS, 1)
+
+    def forward(self, tokens: Tensor, section: Tensor, owner: Tensor) -> Tensor:
+        """Tokens (U, T, C) and section tokens (M, 4, C), with owner (M,) as in `Attention`, to logits (M, T)."""
+        x = self.guided[0](tokens, section, owner)
+        for unit in self.guided[1:]:
+            x = unit(x, section)
+        logits: Tensor = self.head(self.norm(x))[..., 0]
         return logits
 
 
@@ -125,50 +130,43 @@ class RegisMcanNetwork(Network):
 
     def __init__(self, grid: BlockGrid, options: RegisMcanOptions) -> None:
         super().__init__()
-        width, heads, patch = options.width, options.heads, grid.section // 2
-        self.patch = nn.Conv2d(1, width, kernel_size=patch, stride=patch)
-        self.position = nn.Parameter(torch.zeros(SECTION_PATCHES, width))
-        nn.init.trunc_normal_(self.position, std=0.02)
-        self.units = nn.Sequential(*(SelfAttention(width, heads) for _ in range(options.section_layers)))
-        self.coarse = Level(grid.coarse_edge**3, width, heads)
-        self.fine = Level(grid.fine_edge**3, width, heads)
-        coarse_starts = torch.cartesian_prod(*[torch.from_numpy(grid.coarse_starts)] * 3)
+        self.objective = OBJECTIVES[options.loss]
+        self.section = SectionEncoder(grid.section, options.width, options.heads, options.section_layers)
+        coarse_starts, fine_starts = (
+            torch.cartesian_prod(*[torch.from_numpy(starts)] * 3) for starts in (grid.coarse_starts, grid.fine_starts[0])
+        )
+        cell = 2 * grid.scale
+        self.coarse = Level(grid.coarse_edge, cell, coarse_starts / grid.edge, options)
+        self.fine = Level(grid.fine_edge, cell, fine_starts / grid.coarse_edge, options)
         boxes = block_voxels(torch.from_numpy(grid.box_starts), grid.fine_edge, grid.edge)
         self.register_buffer("coarse_voxels", block_voxels(coarse_starts, grid.coarse_edge, grid.edge), persistent=False)
         self.register_buffer("fine_voxels", boxes, persistent=False)
 
-    def encode(self, pixels: Tensor) -> Tensor:
-        """Sections (M, 4s, 4s) to tokens (M, 4, C)."""
-        patches = self.patch(pixels[:, None]).flatten(2).transpose(1, 2)
-        tokens: Tensor = self.units(patches + self.position)
-        return tokens
-
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """ASL of both levels, the second in the block that was opened."""
-        section = self.encode(batch.pixels)
-        volumes = batch.volumes.flatten(1)
-        coarse_tokens = self.coarse.embed(volumes[:, self.coarse_voxels])[batch.volume_index]  # (M, 27, C)
-        coarse = self.coarse(coarse_tokens, section)
-        opened = opened_blocks(coarse.detach(), batch.labels.coarse, generator)
-        rows = torch.arange(len(opened), device=opened.device)
-        inner = self.fine_voxels.unflatten(0, (BLOCKS, BLOCKS))[opened]  # (M, 27, voxels)
-        fine_tokens = self.fine.embed(volumes[batch.volume_index[:, None, None], inner])
-        fine = self.fine(fine_tokens, section)
-        correct = batch.labels.fine[rows, opened]
-        return (asymmetric_loss(coarse, batch.labels.coarse) + asymmetric_loss(fine, correct)).mean()
+        """Loss of both levels, the second in the block that was opened."""
+        section = self.section(batch.pixels)
+        volumes, owner = batch.volumes.flatten(1), batch.volume_index
+        coarse = self.coarse(self.coarse.tokens(volumes[:, self.coarse_voxels]), section, owner)
+        opened = opened_blocks(self.objective.probabilities(coarse.detach()), batch.labels.coarse, generator)
+        pairs, pair = torch.unique(owner * BLOCKS + opened, return_inverse=True)  # sections often open the same block
+        inner = self.fine_voxels.unflatten(0, (BLOCKS, BLOCKS))[pairs % BLOCKS]  # (U, 27, voxels)
+        fine = self.fine(self.fine.tokens(volumes[(pairs // BLOCKS)[:, None, None], inner]), section, pair)
+        correct = batch.labels.fine[torch.arange(len(opened), device=opened.device), opened]
+        return (self.objective.loss(coarse, batch.labels.coarse) + self.objective.loss(fine, correct)).mean()
 
     def scores(self, volumes: Tensor, volume_index: Tensor, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Probabilities of blocks (M, 27), and of boxes (M, 729) as block times box within it."""
-        coarse, boxes = [], []
+        section = self.section(pixels)
+        coarse = self.coarse(self.coarse.tokens(volumes.flatten(1)[:, self.coarse_voxels]), section, volume_index)
+        outer = self.objective.probabilities(coarse)
+        together = max(1, (TOKENS_AT_ONCE if pixels.device.type == "cpu" else TOKENS_AT_ONCE_ON_GPU) // len(self.fine_voxels))
+        inner = []
         for number, volume in enumerate(volumes.flatten(1)):
-            coarse_tokens = self.coarse.embed(volume[self.coarse_voxels])[None]
-            fine_tokens = self.fine.embed(volume[self.fine_voxels])[None]
-            for section in self.encode(pixels[volume_index == number]).split(MOST_TOKENS_AT_ONCE // BOXES):
-                outer = torch.sigmoid(self.coarse(coarse_tokens, section))
-                inner = torch.sigmoid(self.fine(fine_tokens, section))
-                coarse.append(outer)
-                boxes.append(outer.repeat_interleave(BLOCKS, dim=1) * inner)
-        return torch.cat(coarse), torch.cat(boxes)
+            tokens = self.fine.tokens(volume[self.fine_voxels][None])
+            for some in section[volume_index == number].split(together):
+                inner.append(self.fine(tokens, some, torch.zeros(len(some), dtype=torch.long, device=some.device)))
+        within = self.objective.probabilities(torch.cat(inner).unflatten(1, (BLOCKS, BLOCKS)))
+        return outer, (outer[:, :, None] * within).flatten(1)
 
 
 def block_voxels(starts: Tensor, width: int, edge: int) -> Tensor:
@@ -177,15 +175,15 @@ def block_voxels(starts: Tensor, width: int, edge: int) -> Tensor:
     return ((starts[:, None, :] + inside) * torch.tensor([edge * edge, edge, 1])).sum(dim=-1)
 
 
-def opened_blocks(coarse: Tensor, correct: Tensor, generator: torch.Generator) -> Tensor:
-    """Block to open for each section (M,): for every other one a correct block, else one sampled from the scores.
+def opened_blocks(probabilities: Tensor, correct: Tensor, generator: torch.Generator) -> Tensor:
+    """Block to open for each section (M,): for every other one a correct block, else one sampled from the model's scores.
 
     Where no block is correct, all are sampled from the scores.
     """
-    own = torch.softmax(coarse, dim=1).nan_to_num(1.0).cpu()  # a loss that is NaN is for the loop to report
-    truth = torch.where(correct.any(dim=1, keepdim=True).cpu(), correct.cpu().float(), own)
-    told = (torch.arange(len(own)) % 2 == 0)[:, None]
-    return torch.multinomial(torch.where(told, truth, own), 1, generator=generator)[:, 0].to(coarse.device)
+    own = torch.nan_to_num(probabilities, nan=1.0).clamp(min=1e-6)  # a loss that is NaN is for the loop to report
+    truth = torch.where(correct.any(dim=1, keepdim=True), correct.to(own.dtype), own)
+    told = (torch.arange(len(own), device=own.device) % 2 == 0)[:, None]
+    return torch.multinomial(torch.where(told, truth, own), 1, generator=generator)[:, 0]
 
 
 class RegisMcan(NetworkMethod):

@@ -12,8 +12,9 @@ What the released graph does, and what follows from it:
   true residual.
 - 27 volume tokens and a class token query the pseudo-tokens. Volume tokens meet neither each other nor the class token, and
   the head reads the class token only: the logits are a function of the section alone. The volume tokens are therefore not
-  computed here, and the 3D patch embedding and its positions (1 027 000 parameters at level one, 52 704 at level two, which
-  never receive a gradient) are not created. Exchanging the volume changes nothing, to the last bit.
+  computed here, and the 3D patch embedding and its positions (1 028 000 parameters at level one, 52 704 at level two, which
+  never receive a gradient) are not created; nor is the section encoder's last norm (8). With them there are 11 650 246.
+  Exchanging the volume changes nothing, to the last bit.
 - Level two has the same form, so it answers alike whichever block is opened.
 
 Deviations from the release, none of which touches that function:
@@ -37,8 +38,9 @@ from torch import Tensor, nn
 
 from atombench.atom.geometry import BLOCKS, BOXES, BlockGrid
 from atombench.methods.network import NetworkMethod, NetworkOptions
-from atombench.training.loop import Batch, Network
+from atombench.training.feed import Batch
 from atombench.training.losses import asymmetric_loss
+from atombench.training.scoring import Network
 
 HEADS = 4
 SECTION_WIDTH = 4

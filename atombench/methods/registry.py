@@ -11,18 +11,19 @@ from pydantic import TypeAdapter
 
 from atombench.errors import ConfigError, unknown_name
 from atombench.methods.contract import Method
+from atombench.methods.label import Label
 from atombench.methods.table import METHODS, Entry
 from atombench.paths import METHOD_OPTIONS
 from atombench.schema import read_yaml, validated
 
 
 def entry_of(name: str) -> Entry:
-    """Look a method up; `regismcan@ixi-t1` is `regismcan`, trained on another dataset.
+    """Look a method up by its label (see label.py).
 
     Raises:
         ConfigError: there is no such method; the nearest name is suggested.
     """
-    base = name.partition("@")[0]
+    base = Label.read(name).name
     if base not in METHODS:
         raise ConfigError(unknown_name("method", base, METHODS))
     return METHODS[base]
@@ -48,8 +49,8 @@ def device_for(name: str, asked: str) -> str:
     """
     if not entry_of(name).learned:
         return "cpu"
-    networks = import_module("atombench.methods.network")  # by name: other methods' steps do not depend on it
-    return str(networks.resolved_device(asked))
+    devices = import_module("atombench.training.device")  # by name: other methods' steps do not depend on it
+    return str(devices.resolved_device(asked))
 
 
 def default_options(path: Path = METHOD_OPTIONS) -> dict[str, dict[str, Any]]:
@@ -75,7 +76,7 @@ def resolved_options(name: str, overrides: Mapping[str, Any], defaults: dict[str
         ConfigError: an override names no option (the nearest is suggested), or has another type than the default.
     """
     entry_of(name)
-    options = dict(defaults[name])
+    options = dict(defaults[Label.read(name).name])
     for key, value in overrides.items():
         if key not in options:
             raise ConfigError(unknown_name(f"option of {name}", key, options))

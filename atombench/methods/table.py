@@ -67,6 +67,10 @@ METHODS: dict[str, Entry] = {
         "atombench.methods.regismcan", "RegisMcan", "network", True,
         "as the paper's text describes: block tokens are scored", learned=True,
     ),
+    "mcan": Entry(
+        "atombench.methods.mcan", "Mcan", "network", True,
+        "MCAN's encoder-decoder: one score for each of the 729 boxes", learned=True,
+    ),
 }  # fmt: skip
 
 CONTROLS = tuple(name for name, entry in METHODS.items() if entry.required)

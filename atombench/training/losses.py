@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 SMALLEST_PROBABILITY = 1e-8
 
@@ -27,6 +31,7 @@ def asymmetric_loss(
     Returns:
         Sum over the last axis; (...).
     """
+    logits = _wide(logits)
     targets = targets.to(logits.dtype)
     p = torch.sigmoid(logits)
     q = (p - margin).clamp(min=0)
@@ -35,3 +40,47 @@ def asymmetric_loss(
     with torch.no_grad():
         weight = torch.where(targets > 0, (1 - p) ** gamma_positive, q**gamma_negative)
     return -(weight * (positive + negative)).sum(dim=-1)
+
+
+def binary_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    """Cross-entropy of independent yes-or-no answers (BCE); logits and targets (..., K), sum over the last axis (...)."""
+    logits = _wide(logits)
+    entries: Tensor = nn.functional.binary_cross_entropy_with_logits(logits, targets.to(logits.dtype), reduction="none")
+    return entries.sum(dim=-1)
+
+
+def softmax_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """Minus the log of the probability, by softmax, that the answer is any of the correct ones; 0 where none is.
+
+    Args:
+        logits: (..., K).
+        targets: bool or float (..., K).
+
+    Returns:
+        (...).
+    """
+    logits, correct = _wide(logits), targets > 0
+    none = ~correct.any(dim=-1, keepdim=True)
+    right = logits.masked_fill(~(correct | none), -torch.inf)
+    return logits.logsumexp(dim=-1) - right.logsumexp(dim=-1)
+
+
+def _wide(logits: Tensor) -> Tensor:
+    """At least float32: in half precision 1 - p would be rounded away."""
+    return logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A loss, and the probabilities that it makes of logits."""
+
+    loss: Callable[[Tensor, Tensor], Tensor]
+    probabilities: Callable[[Tensor], Tensor]
+
+
+LossName = Literal["asl", "bce", "softmax"]
+OBJECTIVES: dict[LossName, Objective] = {
+    "asl": Objective(asymmetric_loss, lambda logits: torch.sigmoid(_wide(logits))),
+    "bce": Objective(binary_cross_entropy, lambda logits: torch.sigmoid(_wide(logits))),
+    "softmax": Objective(softmax_loss, lambda logits: torch.softmax(_wide(logits), dim=-1)),
+}

@@ -57,7 +57,7 @@ def test_only_networks_ask_for_a_device() -> None:
 
     if not torch.cuda.is_available():
         assert device_for("regismcan", "auto") == "cpu"
-        with pytest.raises(ConfigError, match="torch finds no CUDA device"):
+        with pytest.raises(ConfigError, match="torch finds no accelerator"):
             device_for("regismcan", "cuda")
     with pytest.raises(ConfigError, match="expected a device of auto, cpu"):
         device_for("regismcan", "gpu")

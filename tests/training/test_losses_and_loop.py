@@ -1,7 +1,9 @@
 import json
 import math
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -9,9 +11,11 @@ from atombench.atom.manifest import Manifest
 from atombench.errors import TrainingError
 from atombench.methods.contract import Resources, make_task
 from atombench.methods.registry import build
-from atombench.training.loop import SectionFeed, relative_rate
-from atombench.training.losses import asymmetric_loss
+from atombench.training.feed import SectionFeed
+from atombench.training.losses import OBJECTIVES, asymmetric_loss, softmax_loss
+from atombench.training.schedule import relative_rate
 from atombench.volumes.volume_set import VolumeSet
+from tests.conftest import needs
 
 
 def naive_loss(logits: torch.Tensor, targets: torch.Tensor, positive: float, negative: float, margin: float) -> list[float]:
@@ -56,15 +60,44 @@ def test_asl_stays_finite_at_extreme_logits() -> None:
     assert torch.isfinite(logits.grad).all()
 
 
+def test_the_softmax_loss_is_the_surprise_at_any_correct_answer() -> None:
+    logits, targets = torch.randn(20, 27, dtype=torch.float64), torch.rand(20, 27) < 0.2
+    targets[:3] = False
+    found = softmax_loss(logits.requires_grad_(), targets)
+    p = torch.softmax(logits, dim=1)
+    expected = [-math.log(sum(row[right].tolist())) if right.any() else 0.0 for row, right in zip(p, targets, strict=True)]
+    torch.testing.assert_close(found, torch.tensor(expected).double())
+    found.sum().backward()
+    assert logits.grad is not None
+    assert torch.isfinite(logits.grad).all()
+    assert (logits.grad[:3] == 0).all()
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_every_loss_falls_when_correct_answers_rise_and_makes_probabilities(name: str) -> None:
+    objective, targets = OBJECTIVES[name], torch.eye(5, 27, dtype=torch.bool)
+    logits = torch.zeros(5, 27)
+    assert (objective.loss(logits + 2 * targets, targets) < objective.loss(logits, targets)).all()
+    p = objective.probabilities(logits + 2 * targets)
+    assert ((p > 0) & (p < 1)).all()
+    assert (p.argmax(dim=1) == torch.arange(5)).all()
+    half = objective.loss((logits + 2 * targets).bfloat16(), targets)
+    assert half.dtype == torch.float32  # taken in float32 whatever the network computes in
+
+
 def test_batches_hold_sections_of_their_volumes_and_depend_on_their_key(toy: VolumeSet, toy_manifest: Manifest) -> None:
     task = make_task(toy, toy_manifest)
     feed = SectionFeed(task.volumes, task.train, task.grid, "cpu")
-    batch = feed.draw(3, 5, "key")
+    batch, other = feed.batches(3, 5, 1, range(1, 3))
     assert batch.volumes.shape == (3, 20, 20, 20)
     assert batch.pixels.shape == (15, 4, 4)
     assert batch.volume_index.tolist() == [0] * 5 + [1] * 5 + [2] * 5
-    torch.testing.assert_close(batch.pixels, feed.draw(3, 5, "key").pixels)
-    assert not torch.equal(batch.pixels, feed.draw(3, 5, "other").pixels)
+    torch.testing.assert_close(other.pixels, next(feed.batches(3, 5, 1, range(2, 9))).pixels)
+    assert not torch.equal(batch.pixels, other.pixels)
+    assert not torch.equal(batch.pixels, next(feed.batches(3, 5, 2, range(1, 2))).pixels)
+    for small in (batch, *feed.batches(1, 2, 1, range(4000, 4003))):  # cut for many steps at once, all alike
+        for number, section in zip(small.volume_index, small.pixels, strict=True):
+            assert torch.isin(section[section != 0], small.volumes[number]).all()
     fixed = feed.fixed(100, "key")
     assert len(fixed.pixels) == 100
     assert (fixed.volume_index.diff() >= 0).all()
@@ -91,6 +124,25 @@ def test_the_learning_rate_rises_to_its_peak_and_falls_to_nearly_nothing(steps: 
 def test_a_training_of_any_length_ends_with_a_validated_network(steps: int, toy: VolumeSet, toy_manifest: Manifest) -> None:
     options = {"steps": steps, "validations": 3, "width": 4, "batch_volumes": 1, "batch_sections": 2, "val_sections": 10}
     assert build("regismcan", options).fit(make_task(toy, toy_manifest), Resources(seed=1))
+
+
+@pytest.mark.parametrize("options", [{"precision": "bfloat16"}, {"deterministic": False}, {"compile": True}])
+def test_a_training_with_other_switches_ends_with_nearly_the_same_weights(
+    options: dict, toy: VolumeSet, toy_manifest: Manifest
+) -> None:
+    if "compile" in options:
+        needs(shutil.which("g++"), "torch.compile needs a C++ compiler")
+    task, small = make_task(toy, toy_manifest), {"steps": 3, "width": 8, "batch_volumes": 2, "val_sections": 10}
+    plain, other = (build("mcan", {**small, **more}).fit(task, Resources(seed=1)) for more in ({}, options))
+    for name, weight in plain.items():
+        np.testing.assert_allclose(other[name], weight, atol=0.02)
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_the_global_generator_is_as_before_after_a_training(toy: VolumeSet, toy_manifest: Manifest) -> None:
+    before = torch.get_rng_state()
+    build("mcan", {"steps": 2, "width": 8, "batch_volumes": 2}).fit(make_task(toy, toy_manifest), Resources(seed=1))
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_a_loss_that_is_not_finite_stops_the_training(toy: VolumeSet, toy_manifest: Manifest) -> None:

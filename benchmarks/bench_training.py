@@ -1,0 +1,87 @@
+"""Training steps at batch 128 against the same steps with nothing shared or left out, and what supplying data costs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from atombench.atom.geometry import BlockGrid
+from atombench.atom.manifest import make_manifest
+from atombench.methods.contract import make_task
+from atombench.methods.registry import build
+from atombench.methods.table import METHODS
+from atombench.training.device import resolved_device
+from atombench.training.feed import Batch, SectionFeed
+from benchmarks.timing import REPEATS, median_seconds
+from tests.conftest import volume_set
+from tests.methods.naive import NaiveReleased, described_loss
+
+GRID, VOLUMES, SECTIONS, STEPS = BlockGrid(1), 8, 16, 64
+WIDTH = 1000  # of level one in the release
+
+
+def main() -> None:
+    device = resolved_device("auto")
+    some = volume_set((60, 2, 2), np.random.default_rng(0).random((64, 20, 20, 20), dtype=np.float32))
+    task = make_task(some, make_manifest(some, "hard", "none", 1))
+    feed = SectionFeed(task.volumes, task.train, GRID, device)
+    batch = next(feed.batches(VOLUMES, SECTIONS, 1, range(1, 2)))
+    print(f"{torch.get_num_threads()} threads, {device}; median of {REPEATS}; batch of {VOLUMES} x {SECTIONS} sections")
+    released, described = (network(name, device) for name in ("regismcan-released", "regismcan"))
+    wide = network("regismcan", device, width=WIDTH)
+    compare("regismcan-released against its full graph", released, NaiveReleased(released, GRID).to(device), batch)
+    compare("regismcan, width 64, against a volume per section", described, PerSection(described), batch)
+    compare(f"regismcan, width {WIDTH}, against a volume per section", wide, PerSection(wide), batch)
+    supply = median_seconds(lambda: [None for _ in feed.batches(VOLUMES, SECTIONS, 1, range(1, STEPS + 1))]) / STEPS
+    for name in (name for name, entry in METHODS.items() if entry.learned):
+        seconds = step_seconds(network(name, device), batch)
+        print(f"{name}: step {1000 * seconds:.1f} ms, data supply {1000 * supply:.2f} ms, {100 * supply / seconds:.1f} % of it")
+
+
+class PerSection(torch.nn.Module):
+    """A described network whose loss shares nothing between sections."""
+
+    def __init__(self, network: Any) -> None:
+        super().__init__()
+        self.network = network
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> torch.Tensor:
+        """Loss as the network's own, by `described_loss`."""
+        return described_loss(self.network, batch, generator, GRID)
+
+
+def network(name: str, device: str, **options: object) -> Any:
+    torch.manual_seed(0)
+    method: Any = build(name, options)
+    return method.network(GRID).to(device)
+
+
+def step_seconds(some: Any, batch: Batch) -> float:
+    """Median time of a whole optimiser step."""
+    optimizer, generator = torch.optim.AdamW(some.parameters()), torch.Generator(batch.pixels.device)
+
+    def step() -> None:
+        loss = some.loss(batch, generator)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        float(loss.detach())
+
+    step()
+    return median_seconds(step)
+
+
+def compare(what: str, fast: Any, slow: Any, batch: Batch) -> None:
+    losses = [float(some.loss(batch, torch.Generator(batch.pixels.device).manual_seed(1)).detach()) for some in (fast, slow)]
+    assert abs(losses[0] - losses[1]) < 1e-3 * abs(losses[0])
+    mine, other = step_seconds(fast, batch), step_seconds(slow, batch)
+    print(f"{what}: {1000 * mine:.1f} ms against {1000 * other:.1f} ms, ratio: {other / mine:.2f}")
+
+
+main()

@@ -1,0 +1,126 @@
+"""A method's own fault is a result with a reason; other faults pass. Labels are taken apart."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from atombench.atom.manifest import Manifest
+from atombench.commands import evaluate, predict, train
+from atombench.errors import ConfigError, DataError, Interrupted, TrainingError
+from atombench.evaluation.record import Record, load_record
+from atombench.methods.failure import MethodFailure, own_faults
+from atombench.methods.label import Label
+from atombench.methods.network import NetworkMethod
+from atombench.methods.weights import load_weights
+from atombench.volumes.volume_set import VolumeSet
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (TrainingError("the loss became nan at step 3 of 9"), "training: the loss became nan at step 3 of 9"),
+        (
+            torch.OutOfMemoryError("CUDA out of memory. Tried 2 GiB.\nmore"),
+            "training: out of GPU memory: CUDA out of memory.",
+        ),
+        (ValueError("shapes\n differ"), "training: ValueError: shapes"),
+        (KeyError("x"), "training: KeyError: 'x'"),
+        (AssertionError(), "training: AssertionError:"),
+        (RuntimeError("long " * 400), "training: RuntimeError: long long"),
+    ],
+)
+def test_what_a_method_is_to_blame_for_becomes_a_reason(error: Exception, reason: str) -> None:
+    with pytest.raises(MethodFailure) as caught, own_faults("training"):
+        raise error
+    assert str(caught.value).startswith(reason)
+    assert len(str(caught.value)) <= 500
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(28, "No space left on device"), MemoryError(), DataError("damaged"), Interrupted("told to end", 143),
+        KeyboardInterrupt(), SystemExit(3), torch.AcceleratorError("CUDA error: uncorrectable ECC error"),
+    ],
+)  # fmt: skip
+def test_what_a_method_cannot_help_passes(error: BaseException) -> None:
+    with pytest.raises(type(error)), own_faults("training"):
+        raise error
+
+
+def test_the_hosts_memory_is_no_fault_of_a_method() -> None:
+    with pytest.raises(MemoryError, match="can't allocate memory"), own_faults("training"):
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+
+
+@pytest.fixture
+def files(toy: VolumeSet, toy_manifest: Manifest, tmp_path: Path) -> Path:
+    toy.save(tmp_path / "volumes.npz")
+    toy_manifest.save(tmp_path / "manifest.parquet")
+    return tmp_path
+
+
+def steps(folder: Path) -> Record:
+    """Train, predict and evaluate as the workflow does."""
+    names = ("weights.safetensors", "predictions.parquet", "swaps.parquet", "training.json", "predicting.json", "record.json")
+    weights, predictions, swaps, training, predicting, record = (folder / name for name in names)
+    data = {"volumes": folder / "volumes.npz", "manifest": folder / "manifest.parquet"}
+    options = '{"steps": 2, "width": 8, "batch_volumes": 2}'
+    train.run("regismcan", **data, out=weights, curve=folder / "curve.jsonl", cost=training, options=options)
+    predict.run("regismcan", **data, weights=weights, out=predictions, cost=predicting, swaps=swaps, options=options)
+    evaluate.run(
+        **data, method="regismcan", weights=weights, predictions=predictions, swaps=swaps, training=training,
+        predicting=predicting, out=record,
+    )  # fmt: skip
+    return load_record(record)
+
+
+def test_a_training_that_fails_ends_as_a_record_with_its_reason(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fit(*_: object) -> None:
+        raise TrainingError("the loss became nan at step 1 of 2")
+
+    monkeypatch.setattr(NetworkMethod, "fit", fit)
+    record = steps(files)
+    assert (record.status, record.reason) == ("failed", "training: the loss became nan at step 1 of 2")
+    assert record.metrics == []
+    assert record.options["steps"] == 2
+    with pytest.raises(MethodFailure, match="the loss became nan"):
+        load_weights(files / "weights.safetensors")
+
+
+def test_answering_that_fails_ends_as_a_record_with_its_reason(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(NetworkMethod, "predict", answer)
+    record = steps(files)
+    assert (record.status, record.reason) == ("failed", "predicting: out of GPU memory: CUDA out of memory")
+
+
+def test_nothing_is_written_when_the_disk_is_full(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fit(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(NetworkMethod, "fit", fit)
+    with pytest.raises(DataError, match="No space left"):
+        steps(files)
+    assert {path.name for path in files.iterdir()} == {"volumes.npz", "manifest.parquet"}
+
+
+def test_a_run_without_fault_is_complete(files: Path) -> None:
+    record = steps(files)
+    assert (record.status, record.reason) == ("complete", "")
+
+
+def test_a_label_names_method_variant_and_dataset() -> None:
+    assert Label.read("regismcan+wide@ixi-t1") == Label("regismcan", "wide", "ixi-t1")
+    assert Label.read("regismcan@ixi-t1").configured == "regismcan"
+    assert Label.read("regismcan+wide@ixi-t1").configured == "regismcan+wide"
+
+
+@pytest.mark.parametrize("text", ["", "a b", "regismcan+", "+x", "a@b+c", "a/../b", "Regis", "a+b+c"])
+def test_a_label_of_another_form_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="expected a method such as"):
+        Label.read(text)
