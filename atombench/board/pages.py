@@ -23,6 +23,7 @@ from atombench.board.paper import PaperRow, paper_lines, paper_volumes, tables
 from atombench.board.paper import findings as paper_findings
 from atombench.board.standings import blind, comparison_table, rank
 from atombench.board.tables import ALL_SEEDS, BOARD_COLUMNS, CHANCE, long_table
+from atombench.board.transfer import transfers
 from atombench.errors import ConfigError
 from atombench.evaluation.protocols import PRIMARY
 from atombench.evaluation.record import Record
@@ -137,7 +138,7 @@ def _start_page(
     commits = sorted({record.training.commit[:12] + ("+" if record.training.dirty else "") for record in records})
     return _rendered(
         "index.html.j2", boards=boards, cards=cards, left_out=left_out, paper=paper, columns=SHOWN, protocol=PROTOCOL,
-        version=__version__, runs=len(records), commits=commits,
+        version=__version__, runs=len(records), commits=commits, transfers=transfers(records),
     )  # fmt: skip
 
 
