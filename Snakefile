@@ -31,4 +31,4 @@ rule all:
         run=f"results/runs/{RUN.run}.json",
         board="results/board/index.html",
         table="results/board/results.csv",
-        mlflow="results/mlflow/mlflow.db",
+        mlflow=MIRROR,

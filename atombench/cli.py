@@ -6,6 +6,7 @@ import sys
 from importlib import import_module
 
 COMMANDS = {
+    "doctor": "look at what this machine has and lacks for a run",
     "fetch": "find or download the source files of a dataset and verify them",
     "curate": "resample a dataset's volumes to one size",
     "sizes": "count the sections of a run's boards",

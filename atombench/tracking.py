@@ -3,11 +3,21 @@
 Every unit is one MLflow run, found again by its tag. A unit whose record has not changed is left alone; a changed one replaces
 its earlier run; one that has left the records is deleted. The tag with the record's checksum is written last, so that a run
 that was cut short is replaced, too.
+
+Steps never write to MLflow: hundreds of jobs may end at once without meeting in it. Two mirrors of one SQLite store wait for
+each other; on a server the one that comes later repairs what they did twice.
 """
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import json
+import os
+import platform
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,22 +29,51 @@ from atombench.runs import Result
 
 UNIT_TAG = "atombench.unit"
 RECORD_TAG = "atombench.record_sha256"
+SOURCE_TAG = "atombench.source"
 EXPERIMENT = f"atom, protocol {PROTOCOL}"
+VARIABLE = "MLFLOW_TRACKING_URI"
+SQLITE = "sqlite:///"
 
 
-def mirror(results: list[Result], store: Path) -> dict[str, str]:
-    """Bring the SQLite store up to the records; gives what was done to each unit that was not left alone.
+def store_address(file: Path) -> str:
+    """Address of the store: `MLFLOW_TRACKING_URI` if that is set, else an SQLite file."""
+    return os.environ.get(VARIABLE) or f"{SQLITE}{file.resolve()}"
+
+
+def mirror(results: list[Result], store: str) -> dict[str, str]:
+    """Bring a store up to the records; gives what was done to each unit that was not left alone.
 
     Args:
         results: all records that the store shall show.
-        store: SQLite file, made if missing; artifacts go to `artifacts` beside it.
+        store: address of a tracking server, or `sqlite:///` and a file, made if missing; artifacts then go to `artifacts`
+            beside it.
 
     Raises:
-        DataError: the store cannot be written or is not one, or a curve is damaged.
+        DataError: the store cannot be reached or written or is not one, or a curve is damaged.
     """
+    with _alone(store), _worded(store):
+        return _mirror(results, store)
+
+
+def check_store(store: str) -> str:
+    """Say what a store holds, without making one.
+
+    Raises:
+        DataError: it cannot be reached, or is no MLflow store.
+    """
+    if store.startswith(SQLITE) and not Path(store.removeprefix(SQLITE)).exists():
+        return "not there yet; the first run makes it"
+    with _worded(store):
+        client = _client(store)
+        found = client.get_experiment_by_name(EXPERIMENT)
+        return "no runs of this protocol yet" if found is None else f"{len(_all_runs(client, found.experiment_id))} runs"
+
+
+def _mirror(results: list[Result], store: str) -> dict[str, str]:
     client, experiment = _open(store)
+    source = source_of(store)
     known: dict[str, list[Any]] = {}
-    for run in _all_runs(client, experiment):
+    for run in _all_runs(client, experiment, source):
         known.setdefault(run.data.tags.get(UNIT_TAG, ""), []).append(run)
     done: dict[str, str] = {}
     for result in tracked(results, len(results), "mirror", "run"):
@@ -44,61 +83,105 @@ def mirror(results: list[Result], store: Path) -> dict[str, str]:
             continue
         for run in earlier:
             client.delete_run(run.info.run_id)
-        _log(client, experiment, result)
+        _log(client, experiment, result, source)
         done[key] = "replaced" if earlier else "added"
     for key, left in known.items():
         if key:
             for run in left:
                 client.delete_run(run.info.run_id)
             done[key] = "deleted"
-    logger.info("MLflow store %s: %d runs, %d changed", store, len(results), len(done))
+    logger.info("MLflow store %s: %d runs, %d changed", _without_password(store), len(results), len(done))
     return done
 
 
-def _open(store: Path) -> tuple[Any, str]:
+def _client(store: str) -> Any:
     import logging
 
-    from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
-    from sqlalchemy.exc import SQLAlchemyError
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow").setLevel(logging.WARNING)
+    return MlflowClient(tracking_uri=store)
+
+
+def _open(store: str) -> tuple[Any, str]:
+    client = _client(store)
+    found = client.get_experiment_by_name(EXPERIMENT)
+    if found is not None:
+        return client, found.experiment_id
+    location = None
+    if store.startswith(SQLITE):
+        location = (Path(store.removeprefix(SQLITE)).parent / "artifacts").as_uri()
+    return client, client.create_experiment(EXPERIMENT, artifact_location=location)
+
+
+@contextmanager
+def _worded(store: str) -> Iterator[None]:
+    """Say in one line what is wrong with a store."""
+    from mlflow.exceptions import MlflowException
+    from requests import RequestException
+    from sqlalchemy.exc import SQLAlchemyError
+
     try:
-        store.parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except (SQLAlchemyError, MlflowException, RequestException) as error:
+        reason = _without_password((str(error).splitlines() or [type(error).__name__])[0])
+        if store.startswith(SQLITE):
+            file = store.removeprefix(SQLITE)
+            msg = f"{file} is not an MLflow store ({reason:.300}); delete it, it is made anew from the records"
+        else:
+            msg = f"the MLflow server at {_without_password(store)} gives no good answer ({reason:.300}); is {VARIABLE} right?"
+        raise DataError(msg) from error
+
+
+@contextmanager
+def _alone(store: str) -> Iterator[None]:
+    """Wait until no other process mirrors into the same SQLite file."""
+    if not store.startswith(SQLITE):
+        yield
+        return
+    file = Path(store.removeprefix(SQLITE))
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        stream = file.with_suffix(".lock").open("a")
     except OSError as error:
-        msg = f"cannot write {store}: {error.strerror or error}"
+        msg = f"cannot write {file}: {error.strerror or error}"
         raise DataError(msg) from error
-    try:
-        client = MlflowClient(tracking_uri=f"sqlite:///{store.resolve()}")
-        found = client.get_experiment_by_name(EXPERIMENT)
-        if found is not None:
-            return client, found.experiment_id
-        location = (store.parent / "artifacts").resolve().as_uri()
-        return client, client.create_experiment(EXPERIMENT, artifact_location=location)
-    except (SQLAlchemyError, MlflowException) as error:
-        msg = f"{store} is not an MLflow store ({str(error).splitlines()[0]}); delete it, it is made anew from the records"
-        raise DataError(msg) from error
+    with stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
 
 
-def _all_runs(client: Any, experiment: str) -> list[Any]:
+def _without_password(address: str) -> str:
+    return re.sub(r"//[^/@]*@", "//", address)
+
+
+def source_of(store: str) -> str:
+    """Whose runs these are: on a server, one folder never touches the runs of another."""
+    if store.startswith(SQLITE):
+        return "local"
+    return hashlib.sha256(f"{platform.node()}\0{Path.cwd()}".encode()).hexdigest()[:16]
+
+
+def _all_runs(client: Any, experiment: str, source: str | None = None) -> list[Any]:
     runs: list[Any] = []
     token = None
+    chosen = f"tags.`{SOURCE_TAG}` = '{source}'" if source else ""
     while True:
-        page = client.search_runs([experiment], max_results=1000, page_token=token)
+        page = client.search_runs([experiment], chosen, max_results=1000, page_token=token)
         runs.extend(page)
         token = page.token
         if not token:
             return runs
 
 
-def _log(client: Any, experiment: str, result: Result) -> None:
+def _log(client: Any, experiment: str, result: Result, source: str) -> None:
     from mlflow.entities import Metric, Param, RunTag
 
     record = result.record
     start = int(1000 * datetime.fromisoformat(record.training.started).timestamp())
     end = start + int(1000 * (record.training.seconds + record.predicting.seconds))
-    run = client.create_run(experiment, start, tags={UNIT_TAG: record.unit.key}, run_name=record.unit.key)
+    run = client.create_run(experiment, start, tags={UNIT_TAG: record.unit.key, SOURCE_TAG: source}, run_name=record.unit.key)
     params = {**record.unit.model_dump(), **{f"option.{name}": value for name, value in record.options.items()}}
     tags = {
         "atombench.protocol": record.protocol_version, "atombench.status": record.status, "atombench.role": record.role,

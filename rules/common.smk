@@ -1,6 +1,7 @@
 # Everything that is not a rule: the checked configuration, names of files, and what each rule depends on.
 import hashlib
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -14,6 +15,7 @@ from atombench.orphans import lead_steps
 from atombench.provenance import code_digest
 from atombench.schema import read_yaml
 from atombench.stale_lock import release_stale_lock
+from atombench.tracking import VARIABLE as TRACKING_SERVER
 from atombench.volumes.registry import Row, read_registry
 from atombench.volumes.sources import READERS
 
@@ -37,6 +39,9 @@ except AtomBenchError as error:
 
 BOARD = "results/atom/{dataset}/{gathering}-{split}-x{scale}"
 AUDITS = ("results/data/{dataset}/x{scale}/audit.json", f"{BOARD}/audit.json")
+STORE = "results/mlflow/mlflow.db"
+SERVER = hashlib.sha256(os.environ.get(TRACKING_SERVER, "").encode()).hexdigest()[:12]  # its address may hold a password
+MIRROR = f"results/mlflow/server-{SERVER}.json" if os.environ.get(TRACKING_SERVER) else STORE
 UNIT = f"{BOARD}/{{method}}/seed{{seed}}"
 
 

@@ -2,12 +2,13 @@ localrules:
     track,
 
 
-# The store is a mirror: updated in place, given back as it was if the job fails, made anew from the records if deleted.
+# The store is a mirror: updated in place, given back as it was if the job fails, made anew from the records if deleted. Where
+# MLFLOW_TRACKING_URI names a server, the runs go there and a receipt takes the store's place.
 rule track:
     input:
         runs=all_runs,
     output:
-        store=update("results/mlflow/mlflow.db"),
+        mirror=update(MIRROR),
     log:
         "logs/track.log",
     benchmark:
@@ -20,5 +21,6 @@ rule track:
         runtime=60,
     params:
         code=code_digest("atombench.commands.track"),
+        receipt="" if MIRROR == STORE else f"--receipt {MIRROR}",
     shell:
-        "atombench track {input.runs} --store {output.store} --log {log}"
+        "atombench track {input.runs} --store {STORE} {params.receipt} --log {log}"

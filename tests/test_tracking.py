@@ -1,13 +1,23 @@
 import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import requests
 
 from atombench.errors import DataError
 from atombench.evaluation.record import Record, save_record
 from atombench.runs import Result, load_results, save_run
-from atombench.tracking import EXPERIMENT, UNIT_TAG, mirror
+from atombench.tracking import EXPERIMENT, UNIT_TAG, check_store, mirror, store_address
+from tests.conftest import ROOT
 from tests.evaluation.records import example
+from tests.workflow.running import BIN
 
 
 def stored(folder: Path, *records: Record) -> list[Result]:
@@ -30,6 +40,11 @@ def runs_in(store: Path) -> dict[str, object]:
     return {run.data.tags[UNIT_TAG]: (client, run) for run in client.search_runs([experiment.experiment_id])}
 
 
+@pytest.fixture(autouse=True)
+def _no_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("mlflow")
@@ -38,11 +53,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_mirror_is_idempotent_and_follows_the_records(place: Path) -> None:
     store = place / "mlflow.db"
     first, second = example("constant"), example("regismcan", 2, role="network")
-    assert set(mirror(stored(place, first, second), store).values()) == {"added"}
-    assert mirror(stored(place, first, second), store) == {}
+    assert set(mirror(stored(place, first, second), store_address(store)).values()) == {"added"}
+    assert mirror(stored(place, first, second), store_address(store)) == {}
     changed = example("regismcan", 2, 0.9, role="network")
-    assert mirror(stored(place, first, changed), store) == {changed.unit.key: "replaced"}
-    assert mirror(stored(place, first), store) == {changed.unit.key: "deleted"}
+    assert mirror(stored(place, first, changed), store_address(store)) == {changed.unit.key: "replaced"}
+    assert mirror(stored(place, first), store_address(store)) == {changed.unit.key: "deleted"}
     assert set(runs_in(store)) == {first.unit.key}
 
 
@@ -51,7 +66,7 @@ def test_a_deleted_store_is_made_anew_with_the_same_content(place: Path) -> None
     content = []
     for _ in range(2):
         (place / "again.db").unlink(missing_ok=True)
-        mirror(results, place / "again.db")
+        mirror(results, store_address(place / "again.db"))
         content.append({key: (run.data.params, run.data.metrics) for key, (_, run) in runs_in(place / "again.db").items()})
     assert content[0] == content[1]
 
@@ -59,7 +74,7 @@ def test_a_deleted_store_is_made_anew_with_the_same_content(place: Path) -> None
 def test_a_run_holds_params_metrics_by_step_tags_and_artifacts(place: Path) -> None:
     record = example("regismcan", 2, role="network")
     store = place / "whole.db"
-    mirror(stored(place, record), store)
+    mirror(stored(place, record), store_address(store))
     client, run = runs_in(store)[record.unit.key]
     assert run.data.params["method"] == "regismcan"
     assert run.data.params["option.steps"] == "3"
@@ -77,10 +92,10 @@ def test_a_run_that_was_cut_short_is_replaced(place: Path) -> None:
 
     record = example("constant")
     store = place / "cut.db"
-    mirror(stored(place, record), store)
+    mirror(stored(place, record), store_address(store))
     client, run = runs_in(store)[record.unit.key]
     client.delete_tag(run.info.run_id, "atombench.record_sha256")
-    assert mirror(stored(place, record), store) == {record.unit.key: "replaced"}
+    assert mirror(stored(place, record), store_address(store)) == {record.unit.key: "replaced"}
     assert isinstance(client, MlflowClient)
     assert len(runs_in(store)) == 1
 
@@ -88,5 +103,84 @@ def test_a_run_that_was_cut_short_is_replaced(place: Path) -> None:
 def test_a_file_that_is_no_store_is_named(place: Path) -> None:
     (place / "junk.db").write_text("junk, not a database, and long enough to be read as one" * 20)
     with pytest.raises(DataError, match=r"junk\.db is not an MLflow store .*delete it") as error:
-        mirror(stored(place, example("constant")), place / "junk.db")
+        mirror(stored(place, example("constant")), store_address(place / "junk.db"))
     assert "\n" not in str(error.value)
+
+
+def test_processes_that_mirror_at_once_make_each_run_once(place: Path) -> None:
+    records = [example("constant", seed) for seed in range(6)]
+    stored(place, *records)
+    command = [BIN / "atombench", "track", place / "run.json", "--store", place / "many.db"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with ExitStack() as stack:
+        several = [stack.enter_context(subprocess.Popen(command, env=environment)) for _ in range(4)]
+        assert [one.wait(timeout=300) for one in several] == [0] * 4
+    assert set(runs_in(place / "many.db")) == {record.unit.key for record in records}
+    assert check_store(store_address(place / "many.db")) == "6 runs"
+
+
+def test_a_store_that_is_not_there_is_not_made_by_looking(place: Path) -> None:
+    assert "not there yet" in check_store(store_address(place / "none.db"))
+    assert not (place / "none.db").exists()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A tracking server on this machine."""
+    folder = tmp_path_factory.mktemp("server")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [
+        BIN / "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
+        "--backend-store-uri", f"sqlite:///{folder}/server.db", "--artifacts-destination", str(folder / "artifacts"),
+    ]  # fmt: skip
+    log = (folder / "log").open("w")
+    with subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True) as run:
+        try:
+            wait_for(port, run)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            os.killpg(run.pid, signal.SIGTERM)
+            run.wait(timeout=60)
+
+
+def wait_for(port: int, run: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + 120
+    while time.monotonic() < end:
+        assert run.poll() is None, "the server ended"
+        try:
+            if requests.get(f"http://127.0.0.1:{port}/health", timeout=5).ok:
+                return
+        except requests.RequestException:
+            time.sleep(0.2)
+    pytest.fail("the server does not answer")
+
+
+def test_a_tracking_server_gets_the_same_runs_and_those_of_others_are_left_alone(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow.tracking import MlflowClient
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+    first, second = example("constant"), example("regismcan", 2, role="network")
+    for folder in ("mine", "yours"):
+        (tmp_path / folder).mkdir()
+        monkeypatch.chdir(tmp_path / folder)
+        done = mirror(stored(tmp_path / folder, first, second), store_address(Path("unused.db")))
+        assert set(done.values()) == {"added"}
+    assert mirror(stored(tmp_path / "yours", first), store_address(Path("unused.db"))) == {second.unit.key: "deleted"}
+    assert check_store(server) == "3 runs"
+    client = MlflowClient(tracking_uri=server)
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    run = client.search_runs([experiment.experiment_id], f"tags.`{UNIT_TAG}` = '{second.unit.key}'")[0]
+    assert run.data.metrics["test/strict/fine_recall_at_1"] == pytest.approx(second.metrics[0].value)
+    assert {artifact.path for artifact in client.list_artifacts(run.info.run_id)} == {"record.json", "curve.jsonl"}
+
+
+def test_a_server_that_does_not_answer_is_named_without_its_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret@127.0.0.1:9")
+    with pytest.raises(DataError, match=r"the MLflow server at http://127\.0\.0\.1:9 gives no good answer") as error:
+        mirror(stored(tmp_path, example("constant")), store_address(Path("unused.db")))
+    assert "secret" not in str(error.value)

@@ -6,17 +6,21 @@ from typing import Annotated
 import typer
 
 from atombench.commands.arguments import Log
+from atombench.files import write_json
 from atombench.progress import log_to
 from atombench.runs import load_results
-from atombench.tracking import mirror
+from atombench.tracking import mirror, store_address
 
 
 def run(
     runs: Annotated[list[Path], typer.Argument(help="Lists of records, as `collect` writes them.")],
-    store: Annotated[Path, typer.Option(help="SQLite file; made if missing.")],
+    store: Annotated[Path, typer.Option(help="SQLite file, made if missing; MLFLOW_TRACKING_URI goes before it.")],
+    receipt: Annotated[Path | None, typer.Option(help="Where to write what was mirrored (JSON).")] = None,
     log: Log = None,
 ) -> None:
     """Mirror records and training curves into MLflow; unchanged ones are left alone."""
     log_to(log)
     results, _ = load_results(runs)
-    mirror(results, store)
+    mirror(results, store_address(store))
+    if receipt is not None:
+        write_json(receipt, {result.record.unit.key: result.sha256 for result in results})

@@ -93,16 +93,25 @@ def fetch(files: list[SourceFile], downloads: Path) -> dict[str, Path]:
     return found
 
 
-def _fetch_one(file: SourceFile, downloads: Path) -> Path:
+def find_local(file: SourceFile) -> tuple[Path | None, list[str]]:
+    """A valid local copy of a file, if there is one; and what is wrong with those that are not valid."""
     notes: list[str] = []
     for path in _local_copies(file):
         if file.checksum is None:
-            return path.absolute()
+            return path.absolute(), notes
         found = file_digest(path, file.algorithm)
         if found == file.checksum:
-            return path.absolute()  # not resolved: the name of a link says what it is, that of its target may not
+            return path.absolute(), notes  # not resolved: the name of a link says what it is, that of its target may not
         notes.append(f"{path} has {file.algorithm} {found}, expected {file.checksum}")
-        logger.warning("passed over: %s", notes[-1])
+    return None, notes
+
+
+def _fetch_one(file: SourceFile, downloads: Path) -> Path:
+    path, notes = find_local(file)
+    for note in notes:
+        logger.warning("passed over: %s", note)
+    if path is not None:
+        return path
     if file.url is None:
         raise FetchError(_not_found(file.name, None, notes))
     return _download(file, file.url, downloads, notes)
