@@ -14,16 +14,20 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from atombench.atom.geometry import BlockGrid
 from atombench.atom.manifest import make_manifest
 from atombench.methods.contract import make_task
+from atombench.methods.network import NetworkOptions
 from atombench.methods.registry import build
 from atombench.methods.table import METHODS
 from atombench.training.device import resolved_device
 from atombench.training.feed import Batch, SectionFeed
+from atombench.training.loop import optimizer_of
 from benchmarks.timing import REPEATS, median_seconds
 from tests.conftest import volume_set
 from tests.methods.naive import NaiveReleased, described_loss
 
-GRID, VOLUMES, SECTIONS, STEPS = BlockGrid(1), 8, 16, 64
+GRID, BATCH, STEPS = BlockGrid(1), 128, 64
+LAYOUTS = ((8, 16), (1, 128))  # volumes and sections of each
 WIDTH = 1000  # of level one in the release
+SCHEDULE = NetworkOptions().schedule()
 
 
 def main() -> None:
@@ -31,14 +35,18 @@ def main() -> None:
     some = volume_set((60, 2, 2), np.random.default_rng(0).random((64, 20, 20, 20), dtype=np.float32))
     task = make_task(some, make_manifest(some, "hard", "none", 1))
     feed = SectionFeed(task.volumes, task.train, GRID, device)
-    batch = next(feed.batches(VOLUMES, SECTIONS, 1, range(1, 2)))
-    print(f"{torch.get_num_threads()} threads, {device}; median of {REPEATS}; batch of {VOLUMES} x {SECTIONS} sections")
+    print(f"{torch.get_num_threads()} threads, {device}; median of {REPEATS}; batch {BATCH}")
     released, described = (network(name, device) for name in ("regismcan-released", "regismcan"))
     wide = network("regismcan", device, width=WIDTH)
-    compare("regismcan-released against its full graph", released, NaiveReleased(released, GRID).to(device), batch)
-    compare("regismcan, width 64, against a volume per section", described, PerSection(described), batch)
-    compare(f"regismcan, width {WIDTH}, against a volume per section", wide, PerSection(wide), batch)
-    supply = median_seconds(lambda: [None for _ in feed.batches(VOLUMES, SECTIONS, 1, range(1, STEPS + 1))]) / STEPS
+    for volumes, sections in LAYOUTS:
+        batch = next(feed.batches(volumes, sections, 1, range(1, 2)))
+        what = f"{volumes} x {sections} sections:"
+        compare(f"{what} regismcan-released against its full graph", released, NaiveReleased(released, GRID).to(device), batch)
+        compare(f"{what} regismcan, width 64, against a volume per section", described, PerSection(described), batch)
+        compare(f"{what} regismcan, width {WIDTH}, against a volume per section", wide, PerSection(wide), batch)
+    volumes, sections = LAYOUTS[0]
+    batch = next(feed.batches(volumes, sections, 1, range(1, 2)))
+    supply = median_seconds(lambda: [None for _ in feed.batches(volumes, sections, 1, range(1, STEPS + 1))]) / STEPS
     for name in (name for name, entry in METHODS.items() if entry.learned):
         seconds = step_seconds(network(name, device), batch)
         print(f"{name}: step {1000 * seconds:.1f} ms, data supply {1000 * supply:.2f} ms, {100 * supply / seconds:.1f} % of it")
@@ -64,7 +72,7 @@ def network(name: str, device: str, **options: object) -> Any:
 
 def step_seconds(some: Any, batch: Batch) -> float:
     """Median time of a whole optimiser step."""
-    optimizer, generator = torch.optim.AdamW(some.parameters()), torch.Generator(batch.pixels.device)
+    optimizer, generator = optimizer_of(some, SCHEDULE), torch.Generator(batch.pixels.device)
 
     def step() -> None:
         loss = some.loss(batch, generator)

@@ -32,6 +32,8 @@ Letters: B batch, H heads, T pseudo-tokens, W width of a level.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -123,11 +125,14 @@ class Level(nn.Module):
 
     def forward(self, k: Tensor, v: Tensor) -> Tensor:
         """Keys and values (B, H, 5) to logits (B, 27)."""
-        batch = len(k)
-        q = self.query(self.norm1(self.cls_token + self.pos_embed)).reshape(1, HEADS, 1, -1).expand(batch, -1, -1, -1)
-        k = self.match_kv(k).reshape(batch, HEADS, PSEUDO_TOKENS, -1)  # (B, H, T, W / H)
-        v = self.match_kv(v).reshape(batch, HEADS, PSEUDO_TOKENS, -1)
-        x = nn.functional.scaled_dot_product_attention(q, k, v).reshape(batch, -1)  # (B, W)
+        q = self.query(self.norm1(self.cls_token + self.pos_embed)).unflatten(0, (HEADS, -1))  # (H, W / H), of no section
+        weight = self.match_kv.weight.unflatten(0, (PSEUDO_TOKENS, -1))  # (T, W / H, 5)
+        bias = self.match_kv.bias.unflatten(0, (PSEUDO_TOKENS, -1))  # (T, W / H)
+        seen = torch.einsum("hc,tci->hti", q, weight)  # what the query sees of a key, without making the keys
+        scores = torch.einsum("bhi,hti->bht", k, seen) + torch.einsum("hc,tc->ht", q, bias)
+        a = (scores / math.sqrt(q.shape[1])).softmax(dim=-1)  # (B, H, T)
+        pairs = (a[..., None] * v[:, :, None, :]).flatten(2)  # (B, H, 5 T)
+        x = (pairs @ weight.transpose(1, 2).flatten(0, 1) + a @ bias).flatten(1)  # (B, W)
         x = 2 * self.proj(x)
         x = x + self.mlp(self.norm2(x))
         logits: Tensor = self.head(self.norm(x))

@@ -38,11 +38,17 @@ class AttentionOptions(NetworkOptions):
         return self
 
 
-class Perceptron(nn.Sequential):
+class Perceptron(nn.Module):
     """Two layers, four times as wide between them, with ReLU as in MCAN."""
 
     def __init__(self, width: int) -> None:
-        super().__init__(nn.Linear(width, 4 * width), nn.ReLU(), nn.Linear(4 * width, width))
+        super().__init__()
+        self.first, self.activation, self.second = nn.Linear(width, 4 * width), nn.ReLU(), nn.Linear(4 * width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., C) to (..., C)."""
+        found: Tensor = self.second(self.activation(self.first(x)))
+        return found
 
 
 class Attention(nn.Module):
@@ -55,11 +61,14 @@ class Attention(nn.Module):
         self.key_value = nn.Linear(width, 2 * width)
         self.proj = nn.Linear(width, width)
 
-    def forward(self, x: Tensor, y: Tensor, owner: Tensor | None = None) -> Tensor:
-        """Let x query y.
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Let x (M, T, C) query y (M, S, C); gives (M, T, C)."""
+        weights, values = self.weigh(x, y)
+        found: Tensor = self.proj((weights @ values).transpose(1, 2).flatten(2))
+        return found
 
-        The output projection is applied to the values of y instead of to the results, which are linear in them: with the few
-        tokens of a section that is less work.
+    def weigh(self, x: Tensor, y: Tensor, owner: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Attention weights and values of each head.
 
         Args:
             x: (V, T, C).
@@ -67,17 +76,12 @@ class Attention(nn.Module):
             owner: (M,) which row of x each row of y belongs to; without it V = M.
 
         Returns:
-            (M, T, C).
+            weights (M, H, T, S) and values (M, H, S, C / H).
         """
         q = self._split(self.query(x))  # (V, H, T, C / H)
-        q = q if owner is None else q[owner]
-        k, v = (self._split(part) for part in self.key_value(y).chunk(2, dim=-1))  # (M, H, S, C / H)
-        weights = (q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])).softmax(dim=-1)  # (M, H, T, S)
-        if v.shape[2] >= q.shape[2]:
-            return self.proj((weights @ v).transpose(1, 2).flatten(2))
-        output = self.proj.weight.unflatten(1, (self.heads, -1)).permute(1, 2, 0)  # (H, C / H, C)
-        values = (v @ output).flatten(1, 2)  # (M, H S, C)
-        return weights.transpose(1, 2).flatten(2) @ values + self.proj.bias
+        q = q if owner is None else q.index_select(0, owner)
+        k, v = (self._split(part) for part in self.key_value(y).chunk(2, dim=-1))
+        return (q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])).softmax(dim=-1), v
 
     def _split(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
@@ -100,7 +104,12 @@ class SelfAttention(nn.Module):
 
 
 class GuidedAttention(nn.Module):
-    """GA unit: a volume's tokens query a section's, then each passes a perceptron; both with residuals."""
+    """GA unit: a volume's tokens query a section's, then each passes a perceptron; both with residuals.
+
+    Sections of one volume share work. With volume tokens x, attention weights A and a section's values v, the perceptron's
+    first layer sees W norm(x + A v P) (P the output projection, W the layer), which up to the norm's scale is W x + A (v P W):
+    W x is of the volume alone, and v has few tokens.
+    """
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -108,9 +117,19 @@ class GuidedAttention(nn.Module):
         self.attention, self.mlp = Attention(width, heads), Perceptron(width)
 
     def forward(self, x: Tensor, section: Tensor, owner: Tensor | None = None) -> Tensor:
-        """Tokens x (V, T, C) and section (M, S, C), with owner (M,) as in `Attention`, to (M, T, C)."""
-        attended = self.attention(self.norm_volume(x), self.norm_section(section), owner)
-        x = (x if owner is None else x[owner]) + attended
+        """Tokens x (V, T, C) and section (M, S, C), with owner (M,) as in `Attention.weigh`, to (M, T, C)."""
+        if owner is not None:
+            return self._shared(x, section, owner)
+        x = x + self.attention(self.norm_volume(x), self.norm_section(section))
+        x = x + self.mlp(self.norm2(x))
+        return x
+
+    def _shared(self, x: Tensor, section: Tensor, owner: Tensor) -> Tensor:
+        weights, values = self.attention.weigh(self.norm_volume(x), self.norm_section(section), owner)
+        output = self.attention.proj.weight.T.unflatten(0, (self.attention.heads, -1))  # (H, C / H, C)
+        each = torch.einsum("mhsd,hdc->mhsc", values, output).flatten(1, 2)  # (M, H S, C)
+        x = (x + self.attention.proj.bias).index_select(0, owner)
+        x = torch.baddbmm(x, weights.transpose(1, 2).flatten(2), each)
         x = x + self.mlp(self.norm2(x))
         return x
 

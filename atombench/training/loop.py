@@ -77,7 +77,7 @@ class Training:
         self.network, self.schedule, self.seed, self.checkpoint = network, schedule, seed, checkpoint
         self.feed, validation = feeds
         self.device = str(self.feed.volumes.device)
-        self.optimizer = torch.optim.AdamW(decayed(network, schedule.weight_decay), lr=schedule.learning_rate)
+        self.optimizer = optimizer_of(network, schedule)
         self.held_out = validation.fixed(schedule.val_sections, "validation sections")
         self.state, self.kept = State(), weights_of(network)
         self._take_up()
@@ -202,11 +202,12 @@ class Training:
         logger.info("the training goes on after step %d of %d", self.state.step, self.schedule.steps)
 
 
-def decayed(network: Network, decay: float) -> list[dict[str, Any]]:
-    """Parameter groups: weight decay on matrices, none on vectors."""
+def optimizer_of(network: torch.nn.Module, schedule: Schedule) -> torch.optim.Optimizer:
+    """AdamW with weight decay on matrices, none on vectors."""
     matrices = [weight for weight in network.parameters() if weight.ndim >= 2]
     others = [weight for weight in network.parameters() if weight.ndim < 2]
-    return [{"params": matrices, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
+    groups = [{"params": matrices, "weight_decay": schedule.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=schedule.learning_rate, fused=True)
 
 
 def weights_of(network: Network) -> Weights:

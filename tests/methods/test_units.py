@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from atombench.methods.units import Attention, GuidedAttention, SelfAttention, SelfGuidedAttention
+from atombench.methods.units import Attention, GuidedAttention, Perceptron, SelfAttention, SelfGuidedAttention
 
 WIDTH, HEADS = 12, 3
 
@@ -33,6 +33,8 @@ def test_work_shared_between_the_sections_of_a_volume_changes_nothing(unit: type
     shared = unit(WIDTH, HEADS).double()
     volumes, sections = torch.randn(3, 27, WIDTH, dtype=torch.float64), torch.randn(8, 4, WIDTH, dtype=torch.float64)
     owner = torch.tensor([0, 0, 0, 1, 2, 2, 0, 1])
+    for weight in shared.parameters():  # norms, too, that scale and shift
+        nn.init.normal_(weight)
     torch.testing.assert_close(shared(volumes, sections, owner), shared(volumes[owner], sections))
 
 
@@ -45,8 +47,8 @@ def test_residuals_are_true(unit: type[nn.Module]) -> None:
             if isinstance(module, Attention):
                 module.proj.weight.zero_()
                 module.proj.bias.zero_()
-            if isinstance(module, nn.Sequential):
-                module[-1].weight.zero_()
-                module[-1].bias.zero_()
+            if isinstance(module, Perceptron):
+                module.second.weight.zero_()
+                module.second.bias.zero_()
     x, section = torch.randn(2, 27, WIDTH), torch.randn(2, 4, WIDTH)
     torch.testing.assert_close(found(x) if unit is SelfAttention else found(x, section), x)
