@@ -22,6 +22,10 @@ include: "rules/track.smk"
 include: "rules/board.smk"
 
 
+onerror:
+    show_what_is_there()
+
+
 report: "docs/report.rst"
 
 

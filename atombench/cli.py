@@ -16,6 +16,7 @@ COMMANDS = {
     "predict": "answer the test queries",
     "evaluate": "score predictions under both protocols into a result record",
     "collect": "list a finished run's records",
+    "lost": "say why units of a run have no record",
     "track": "mirror records and training curves into MLflow",
     "board": "build the leaderboard pages and results.csv",
     "schema": "write the JSON Schemas of configuration, registry and records",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -36,6 +37,8 @@ def log_to(path: Path | None) -> None:
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
     logger.handlers = handlers
     logger.setLevel(logging.INFO)
+    if job := os.environ.get("SLURM_JOB_ID"):
+        logger.info("SLURM job %s", job)
 
 
 class Progress:

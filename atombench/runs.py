@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from atombench.audit.record import BoardFindings, VolumeFindings, load_findings
 from atombench.errors import DataError
-from atombench.evaluation.record import Record, load_record
+from atombench.evaluation.record import Record, Unit, load_record
 from atombench.files import file_digest, write_json
 from atombench.progress import logger
 from atombench.schema import read_model
@@ -46,20 +46,51 @@ class AuditEntry(BaseModel):
     sha256: str
 
 
+class LostRun(BaseModel):
+    """A unit that ended without a record, and why."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    unit: Unit
+    role: str
+    reason: str
+
+
 class RunList(BaseModel):
-    """The records and audits of one run, with its configuration."""
+    """The records and audits of one run, with its configuration, and the units that it lost."""
 
     run: str
     config: dict[str, Any]
     records: list[RunEntry]
     audits: list[AuditEntry] = []
+    lost: list[LostRun] = []
 
 
 _RUN_LIST = TypeAdapter(RunList)
 
 
-def save_run(path: Path, name: str, config: dict[str, Any], records: list[Path], audits: Sequence[Path] = ()) -> None:
-    """List the records and audits of one run with their checksums.
+def unit_folder(unit: Unit) -> Path:
+    """Folder of a unit's results, from that of the workflow."""
+    board = f"{unit.gathering}-{unit.split}-x{unit.scale}"
+    return Path("results", unit.task, unit.dataset, board, unit.method, f"seed{unit.seed}")
+
+
+def log_of(step: str, unit: Unit) -> Path:
+    """Log of a step on a unit's way, from the folder of the workflow."""
+    board = f"{unit.dataset}-{unit.gathering}-{unit.split}-x{unit.scale}"
+    names = {"fetch": unit.dataset, "curate": f"{unit.dataset}-x{unit.scale}", "split": board}
+    return Path("logs", step, names.get(step, f"{board}-{unit.method}-{unit.seed}") + ".log")
+
+
+def save_run(
+    path: Path,
+    name: str,
+    config: dict[str, Any],
+    records: list[Path],
+    audits: Sequence[Path] = (),
+    lost: Sequence[LostRun] = (),
+) -> None:
+    """List the records and audits of one run with their checksums, and what it lost.
 
     Raises:
         DataError: a record is missing or not valid, or two are of the same unit.
@@ -74,7 +105,8 @@ def save_run(path: Path, name: str, config: dict[str, Any], records: list[Path],
         units[key] = record
         entries.append({"unit": key, "record": str(record), "sha256": file_digest(record)})
     found = [{"audit": str(audit), "sha256": file_digest(audit)} for audit in sorted(audits)]
-    write_json(path, {"run": name, "config": config, "records": entries, "audits": found})
+    missing = [one.model_dump() for one in lost]
+    write_json(path, {"run": name, "config": config, "records": entries, "audits": found, "lost": missing})
 
 
 def load_results(runs: list[Path]) -> tuple[list[Result], list[str]]:
@@ -126,6 +158,13 @@ def load_audits(runs: list[Path]) -> tuple[list[VolumeFindings | BoardFindings],
             left_out.append(str(error))
             logger.warning("left out: %s", error)
     return findings, left_out
+
+
+def load_lost(runs: list[Path], results: Sequence[Result]) -> list[LostRun]:
+    """Read the units that the given runs lost and of which no other run has a record."""
+    shown = {result.record.unit.key for result in results}
+    found = {one.unit.key: one for run in sorted(runs) for one in read_model(_RUN_LIST, run).lost}
+    return [one for key, one in sorted(found.items()) if key not in shown]
 
 
 def _listed(entry: RunEntry) -> Result:

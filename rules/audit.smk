@@ -12,8 +12,8 @@ rule audit_volumes:
         "../envs/atombench.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         restricted=restricted,
         code=code_digest("atombench.commands.audit_data"),
@@ -36,8 +36,8 @@ rule audit_board:
         "../envs/atombench.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         code=code_digest("atombench.commands.audit_data"),
     shell:

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 from atombench.config import check_run
@@ -140,6 +141,41 @@ def method_role(wildcards):
     return entry_of(wildcards.method).role
 
 
-def gpus_of(wildcards):
-    """Networks ask for a GPU where this machine has one; a profile says how many, and a cluster's profile asks by itself."""
-    return int(entry_of(wildcards.method).learned and shutil.which("nvidia-smi") is not None)
+def growing(amount):
+    """A resource of which every new attempt asks for more."""
+
+    def of_attempt(wildcards, attempt):
+        return amount * attempt
+
+    return of_attempt
+
+
+def gpus_at_hand(wildcards):
+    """A network asks for a GPU where this machine has one; on a cluster always, and its profile may say otherwise."""
+    return int(workflow.non_local_exec or shutil.which("nvidia-smi") is not None)
+
+
+def pattern_of(learned):
+    """Regular expression for the run's methods that are networks, or those that are not."""
+    names = {unit.method for unit in RUN.units() if entry_of(unit.method).learned == learned}
+    return "|".join(sorted(re.escape(name) for name in names)) or "(?!)"
+
+
+def show_what_is_there():
+    """After a run that did not end well: the board with what there is, and with the runs that were lost and why."""
+    folders = [Path(f"{UNIT}/record.json".format(**unit.model_dump())) for unit in RUN.units()]
+    records = [str(path) for path in folders if path.is_file()]
+    if not records:
+        return
+    run, lost = f"results/runs/{RUN.run}.json", f"results/runs/lost/{RUN.run}.json"
+    audits = [f"--audit={path}" for path in all_audits(None) if Path(path).is_file()]
+    settings = RUN.model_dump_json()
+    commands = [
+        ["lost", "--config", settings, "--out", lost],
+        ["collect", *records, *audits, "--name", RUN.run, "--config", settings, "--lost", lost, "--out", run],
+        ["board", *all_runs(None), "--out", "results/board"],
+    ]
+    for command in commands:
+        if subprocess.run(["atombench", *command], check=False).returncode:
+            return
+    logger.info("Some runs did not end well; results/board/index.html shows what there is, and why the rest is missing.")

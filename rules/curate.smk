@@ -11,8 +11,8 @@ rule curate:
         "../envs/atombench.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         row=row_of("curate"),
         restricted=restricted,

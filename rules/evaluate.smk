@@ -17,8 +17,8 @@ rule evaluate:
         "../envs/atombench.yaml"
     threads: 1
     resources:
-        mem_mb=6000,
-        runtime=30,
+        mem_mb=growing(6000),
+        runtime=growing(30),
     params:
         role=method_role,
         code=code_digest("atombench.commands.evaluate"),

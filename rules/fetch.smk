@@ -1,3 +1,8 @@
+# Here, not on a compute node, which often has no network.
+localrules:
+    fetch,
+
+
 rule fetch:
     output:
         receipt="results/data/{dataset}/source.json",

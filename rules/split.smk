@@ -12,8 +12,8 @@ rule split:
         "../envs/atombench.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         variant=sampler_variant,
         code=code_digest("atombench.commands.split"),

@@ -21,6 +21,7 @@ rule track:
         runtime=60,
     params:
         code=code_digest("atombench.commands.track"),
+        store=STORE,
         receipt="" if MIRROR == STORE else f"--receipt {MIRROR}",
     shell:
-        "atombench track {input.runs} --store {STORE} {params.receipt} --log {log}"
+        "atombench track {input.runs} --store {params.store} {params.receipt} --log {log}"

@@ -31,7 +31,7 @@ from atombench.files import written_whole
 from atombench.methods.label import Label
 from atombench.methods.registry import entry_of
 from atombench.methods.table import CONTROLS
-from atombench.runs import Result
+from atombench.runs import LostRun, Result
 from atombench.volumes.registry import DatasetRow
 from atombench.volumes.volume_set import SPLITS
 
@@ -94,6 +94,7 @@ def build_board(
     left_out: Sequence[str] = (),
     findings: Sequence[Findings] = (),
     paper: Sequence[PaperRow] = (),
+    lost: Sequence[LostRun] = (),
 ) -> None:
     """Write `results.csv`, `index.html`, a card for each audited dataset and what the pages need into a folder.
 
@@ -104,6 +105,7 @@ def build_board(
         left_out: records that are not shown, with the reason.
         findings: audits of datasets and boards.
         paper: the published tables, for the page that shows them beside our runs.
+        lost: units that ended without a record.
 
     Raises:
         DataError: a file cannot be written.
@@ -113,9 +115,10 @@ def build_board(
     cards = make_cards(findings, datasets)
     places = sorted({record.unit.board for record in records})
     named = {"/".join(map(str, place)): [record for record in records if record.unit.board == place] for place in places}
-    table = long_table(records)
+    table = long_table(records, lost)
     audits = _audits(findings, cards)
-    boards = [_board(place, records, table, datasets, audits) for place in places]
+    boards = [_board(place, records, table, datasets, audits, lost) for place in places]
+    left_out = [*left_out, *(f"{one.unit.key}: {one.reason}" for one in lost if one.unit.board not in places)]
     frames = {
         "results.csv": table,
         "comparisons.csv": comparison_table(records),
@@ -188,15 +191,19 @@ def _board(
     table: pd.DataFrame,
     datasets: dict[str, DatasetRow],
     audits: dict[str, dict[str, Any]],
+    lost: Sequence[LostRun],
 ) -> dict[str, Any]:
     on_board = [record for record in records if record.unit.board == place]
+    lost = [one for one in lost if one.unit.board == place]
+    unranked = {one.unit.method for one in lost}
     here = table[(table[BOARD_COLUMNS] == list(place)).all(axis=1) & (table["seed"] == ALL_SEEDS)]
     primary = here[(here["protocol"] == "strict") & (here["metric"] == PRIMARY)].set_index("method")
     chance = float(primary["value"][CHANCE]) if CHANCE in primary.index else None
     scored = primary.drop(index=CHANCE, errors="ignore").sort_values(["value"], ascending=False, kind="stable")
     scored = scored.sort_values("status", key=lambda status: status != "complete", kind="stable")  # incomplete ones last
-    roles = {record.unit.method: record.role for record in on_board}
-    standings, marks = rank(on_board)[1], blind(on_board)
+    roles = {one.unit.method: one.role for one in lost} | {record.unit.method: record.role for record in on_board}
+    standings = rank([record for record in on_board if record.unit.method not in unranked])[1]
+    marks = blind(on_board)
     without = sorted(set(roles) - set(scored.index))
     coordinates = dict(zip(BOARD_COLUMNS, place, strict=True))
     row = datasets.get(str(coordinates["dataset"]))
@@ -216,7 +223,7 @@ def _board(
         "strata": by_stratum(on_board),
         "distributions": distribution_figure(on_board),
         "missing": [name for name in CONTROLS if name not in roles],
-        "failed": [record for record in on_board if record.status == "failed"],
+        "failed": [*(record for record in on_board if record.status == "failed"), *lost],
         "figure": score_figure(scored.reset_index(), roles, chance, "strict recall@1, 95 % interval (log scale)"),
     }
 

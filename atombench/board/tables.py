@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 import pandas as pd
 
 from atombench.evaluation.record import Metric, Record
 from atombench.evaluation.statistics import estimate
+from atombench.runs import LostRun
 
 BOARD_COLUMNS = ["task", "dataset", "gathering", "split", "scale", "degradation", "severity"]
 COLUMNS = [
@@ -18,13 +19,14 @@ ALL_SEEDS = "all"
 CHANCE = "chance"
 
 
-def long_table(records: Iterable[Record]) -> pd.DataFrame:
+def long_table(records: Iterable[Record], lost: Sequence[LostRun] = ()) -> pd.DataFrame:
     """Every number of every record, each method's mean over its seeds (seed `all`), and the chance levels by theory.
 
     Intervals are 95 % percentile bootstraps over volumes; those over several seeds resample seeds as well. A failed run is a
-    row without a value.
+    row without a value, and so is one that was lost; either makes its method incomplete.
     """
     rows: list[dict[str, object]] = []
+    missing = {(one.unit.board, one.unit.method) for one in lost}
     for board, group in groupby(sorted(records, key=lambda record: record.unit.key), key=lambda record: record.unit.board):
         place = dict(zip(BOARD_COLUMNS, board, strict=True))
         on_board = list(group)
@@ -32,8 +34,11 @@ def long_table(records: Iterable[Record]) -> pd.DataFrame:
             runs = list(repeated)
             for run in runs:
                 rows += [{**place, "method": method, "seed": str(run.unit.seed), **row} for row in _single(run)]
-            rows += [{**place, "method": method, "seed": ALL_SEEDS, **row} for row in _pooled(runs)]
+            rows += [{**place, "method": method, "seed": ALL_SEEDS, **row} for row in _pooled(runs, (board, method) in missing)]
         rows += [{**place, "method": CHANCE, "seed": ALL_SEEDS, **row} for row in _chance(on_board)]
+    for one in lost:
+        place = dict(zip(BOARD_COLUMNS, one.unit.board, strict=True))
+        rows.append({**place, "method": one.unit.method, "seed": str(one.unit.seed), "status": "failed"})
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -53,10 +58,10 @@ def _numbers(found: Metric, value: float, low: float | None, high: float | None,
     }  # fmt: skip
 
 
-def _pooled(runs: list[Record]) -> list[dict[str, object]]:
-    """Mean over seeds; `incomplete` when a seed has failed."""
+def _pooled(runs: list[Record], lost: bool) -> list[dict[str, object]]:
+    """Mean over seeds; `incomplete` when a seed has failed or was lost."""
     complete = [run for run in runs if run.status == "complete"]
-    status = "complete" if len(complete) == len(runs) else "incomplete"
+    status = "complete" if len(complete) == len(runs) and not lost else "incomplete"
     rows = []
     for first in complete[0].metrics if complete else []:
         same = [found for run in complete if (found := run.find(first.protocol, first.metric))]

@@ -10,7 +10,7 @@ from atombench.board.paper import read_paper
 from atombench.commands.arguments import REGISTRY_DEFAULT, Log, Registry
 from atombench.paths import PAPER_TABLES
 from atombench.progress import log_to, logger
-from atombench.runs import load_audits, load_results
+from atombench.runs import load_audits, load_lost, load_results
 from atombench.volumes.registry import read_registry
 
 
@@ -24,6 +24,7 @@ def run(
     """Build the leaderboard: index.html (opens from the file system), results.csv, and a card for each audited dataset."""
     log_to(log)
     results, left_out = load_results(runs)
-    findings, lost = load_audits(runs)
-    build_board(results, read_registry(registry), out, [*left_out, *lost], findings, read_paper(paper))
+    findings, unread = load_audits(runs)
+    lost = load_lost(runs, results)
+    build_board(results, read_registry(registry), out, [*left_out, *unread], findings, read_paper(paper), lost)
     logger.info("board %s: %d runs", out / "index.html", len(results))

@@ -5,11 +5,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import TypeAdapter
 
 from atombench.commands.arguments import Log, Out
 from atombench.errors import ConfigError
 from atombench.progress import log_to, logger
-from atombench.runs import save_run
+from atombench.runs import LostRun, save_run
+from atombench.schema import read_model
+
+LOST = TypeAdapter(list[LostRun])
 
 
 def run(
@@ -18,6 +22,7 @@ def run(
     out: Out,
     audit: Annotated[list[Path] | None, typer.Option(help="Audit files; give the option once for each.")] = None,
     config: Annotated[str, typer.Option(help="The run's configuration as JSON, kept with the list.")] = "{}",
+    lost: Annotated[Path | None, typer.Option(help="Units without a record and why (JSON), as `lost` writes them.")] = None,
     log: Log = None,
 ) -> None:
     """List the records and audits of one run with their checksums."""
@@ -27,5 +32,6 @@ def run(
     except ValueError as error:
         msg = f"--config must be JSON, got {config!r}"
         raise ConfigError(msg) from error
-    save_run(out, name, settings, records, audit or [])
+    missing = read_model(LOST, lost) if lost is not None else []
+    save_run(out, name, settings, records, audit or [], missing)
     logger.info("run %s: %d records", name, len(records))

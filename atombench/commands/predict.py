@@ -22,6 +22,7 @@ from atombench.commands.arguments import (
 )
 from atombench.cost import Meter
 from atombench.files import file_digest, write_json
+from atombench.gpu_slots import claim_gpu
 from atombench.methods.contract import Resources
 from atombench.methods.failure import MethodFailure, own_faults
 from atombench.methods.oracle_coarse import OracleCoarse
@@ -49,6 +50,8 @@ def run(
 ) -> None:
     """Answer all test queries; the method sees volumes and pixels, in an order that tells nothing."""
     log_to(log)
+    if entry_of(method).learned:
+        claim_gpu(device)
     built = build(method, parsed_options(options))
     resources = Resources(seed=seed, device=device_for(method, device), threads=threads)
     meter = Meter(resources.device, threads)

@@ -23,6 +23,7 @@ from atombench.commands.arguments import (
 )
 from atombench.cost import Meter
 from atombench.files import write_json, written_whole
+from atombench.gpu_slots import claim_gpu
 from atombench.methods.contract import Resources, make_task
 from atombench.methods.failure import MethodFailure, own_faults
 from atombench.methods.registry import build, device_for, entry_of
@@ -53,6 +54,8 @@ def run(
     A method's own fault is a result too: the outputs then say why there are no weights.
     """
     log_to(log)
+    if entry_of(method).learned:
+        claim_gpu(device)
     built = build(method, parsed_options(options))
     resources = Resources(seed=seed, device=device_for(method, device), threads=threads)
     meter = Meter(resources.device, threads)

@@ -123,7 +123,9 @@ def test_the_papers_matrix_is_planned_whole_and_in_parts_as_the_docs_say(clone: 
     boards, datasets = 4 * 2 * 3 + 4 * 2, 8
     assert whole["split"] == whole["audit_board"] == boards
     assert whole["curate"] == whole["audit_volumes"] == datasets
-    assert whole["train"] == whole["evaluate"] == boards * (3 * 6 + 2)  # six seeded methods, two that need no seed
+    networks, others = boards * 3 * 4, boards * (3 * 2 + 2)  # three seeds, but for two methods that need none
+    assert (whole["train"], whole["train_cpu"]) == (whole["predict"], whole["predict_cpu"]) == (networks, others)
+    assert whole["evaluate"] == networks + others
     command = next(line for line in (clone / "docs/adni.md").read_text().splitlines() if line.startswith("snakemake "))
     part = jobs(snakemake(clone, "-n", *command.split()[3:]).stdout)
     assert part == {"fetch": 1, "curate": 1, "split": 1, "train": 1, "predict": 1, "evaluate": 1}
@@ -135,7 +137,7 @@ def test_a_change_in_a_methods_code_reruns_that_method(clone: Path) -> None:
     path.write_text(before + "\n# changed\n")
     try:
         dry = jobs(snakemake(clone, "-n").stdout)
-        assert dry == {"train": 2, "predict": 2, "evaluate": 2, "collect": 1, "board": 1, "track": 1, "all": 1}
+        assert dry == {"train_cpu": 2, "predict_cpu": 2, "evaluate": 2, "collect": 1, "board": 1, "track": 1, "all": 1}
         kept = digests(clone, "results/atom/*/*/constant/seed1/predictions.parquet")
         answer = snakemake(clone)
         assert answer.returncode == 0, answer.stdout
@@ -154,6 +156,6 @@ def test_a_change_in_the_sampler_reruns_everything_after_curation(clone: Path) -
     finally:
         path.write_text(before)
     assert found["split"] == found["audit_board"] == 2
-    assert found["train"] == found["predict"] == found["evaluate"] == 28
+    assert found["train"] + found["train_cpu"] == found["predict"] + found["predict_cpu"] == found["evaluate"] == 28
     assert "fetch" not in found
     assert "curate" not in found
