@@ -167,6 +167,6 @@ class SectionEncoder(nn.Module):
         return tokens
 
 
-def positions(tokens: int, width: int) -> nn.Parameter:
+def positions(tokens: int, width: int, std: float = POSITION_STD) -> nn.Parameter:
     """A learned position for each token (T, C)."""
-    return nn.Parameter(nn.init.trunc_normal_(torch.empty(tokens, width), std=POSITION_STD))
+    return nn.Parameter(nn.init.trunc_normal_(torch.empty(tokens, width), std=std, a=-3 * std, b=3 * std))

@@ -12,6 +12,7 @@ from atombench.atom.manifest import Manifest, make_manifest
 from atombench.atom.queries import make_queries, query_order
 from atombench.atom.ranking import first_correct
 from atombench.methods.contract import Resources, make_task
+from atombench.methods.mcan import box_shares
 from atombench.methods.network import NetworkMethod
 from atombench.methods.regismcan import RegisMcanNetwork, RegisMcanOptions, opened_blocks
 from atombench.methods.regismcan_released import LEVEL_WIDTHS, SECTION_WIDTH, ReleasedNetwork, _opened_block
@@ -264,3 +265,17 @@ def test_described_beats_the_constant_after_seconds_of_training(mni: VolumeSet) 
     assert found.coarse is not None
     ranks, _ = first_correct(found.coarse, labels.coarse)
     assert (ranks <= 5).mean() > 0.387
+
+
+@pytest.mark.parametrize("scale", [1, 2, 3])
+def test_boxes_are_shared_out_to_the_patches_that_they_overlap(scale: int) -> None:
+    shares, grid = box_shares(BlockGrid(scale)), BlockGrid(scale)
+    torch.testing.assert_close(shares.sum(dim=0), torch.ones(729))
+    volume = torch.zeros(4, 4, 4)
+    volume[1, 2, 3] = 1  # one patch
+    whole = volume.repeat_interleave(5 * scale, 0).repeat_interleave(5 * scale, 1).repeat_interleave(5 * scale, 2)
+    for box in range(0, 729, 37):
+        i, j, k = grid.box_starts[box]
+        edge = grid.fine_edge
+        share = whole[i : i + edge, j : j + edge, k : k + edge].mean()
+        torch.testing.assert_close(shares.reshape(4, 4, 4, 729)[1, 2, 3, box], share)
