@@ -167,13 +167,14 @@ def show_what_is_there():
     records = [str(path) for path in folders if path.is_file()]
     if not records:
         return
-    run, lost = f"results/runs/{RUN.run}.json", f"results/runs/lost/{RUN.run}.json"
+    finished = f"results/runs/{RUN.run}.json"  # must not be made here: Snakemake would take the run for done
+    run, lost = f"results/runs/unfinished/{RUN.run}.json", f"results/runs/unfinished/{RUN.run}-lost.json"
     audits = [f"--audit={path}" for path in all_audits(None) if Path(path).is_file()]
     settings = RUN.model_dump_json()
     commands = [
         ["lost", "--config", settings, "--out", lost],
         ["collect", *records, *audits, "--name", RUN.run, "--config", settings, "--lost", lost, "--out", run],
-        ["board", *all_runs(None), "--out", "results/board"],
+        ["board", *sorted({*all_runs(None), run} - {finished}), "--out", "results/board"],
     ]
     for command in commands:
         if subprocess.run(["atombench", *command], check=False).returncode:
