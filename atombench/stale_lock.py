@@ -8,6 +8,10 @@ files that are there belong to a dead one. Where another run is alive nothing is
 from __future__ import annotations
 
 import fcntl
+import os
+import platform
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import IO
 
@@ -16,27 +20,39 @@ LOCK_FILES = "locks"
 _held: list[IO[str]] = []
 
 
-def release_stale_lock(folder: Path) -> bool:
-    """Remove Snakemake's lock files in `folder` (`.snakemake`) if no other run is alive; hold the shared lock from now on.
+@dataclass(frozen=True)
+class Found:
+    """What was found in a folder.
 
-    Returns:
-        Whether there was a stale lock.
+    Attributes:
+        released: whether a dead run's lock was there, and is not any more.
+        alive: which run is alive there; empty if none is.
     """
+
+    released: bool = False
+    alive: str = ""
+
+
+def release_stale_lock(folder: Path) -> Found:
+    """Remove Snakemake's lock files in `folder` (`.snakemake`) if no other run is alive; hold the shared lock from now on."""
     try:
         folder.mkdir(exist_ok=True)
-        stream = (folder / "atombench.lock").open("a")
+        stream = (folder / "atombench.lock").open("a+")
     except OSError:
-        return False  # a read-only folder cannot hold a lock either; Snakemake will say what it cannot write
-    released = False
+        return Found()  # a read-only folder cannot hold a lock either; Snakemake will say what it cannot write
     try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        pass  # another run is alive
+        stream.seek(0)
+        found = Found(alive=stream.read().strip() or "an unknown one")
     else:
         stale = [file for file in (folder / LOCK_FILES).glob("*") if file.is_file()]
         for file in stale:
             file.unlink(missing_ok=True)
-        released = bool(stale)
+        found = Found(released=bool(stale))
+        stream.truncate(0)
+        stream.write(f"process {os.getpid()} on {platform.node()}, since {datetime.now().isoformat(' ', 'minutes')}\n")
+        stream.flush()
     fcntl.flock(stream, fcntl.LOCK_SH)
     _held.append(stream)
-    return released
+    return found

@@ -27,8 +27,11 @@ from snakemake_interface_executor_plugins.settings import ExecMode
 MAIN = workflow.exec_mode == ExecMode.DEFAULT  # not the part of Snakemake that runs inside a cluster's job
 if MAIN:
     lead_steps()
-    if release_stale_lock(Path(".snakemake")):
+    found = release_stale_lock(Path(".snakemake"))
+    if found.released:
         logger.info("An earlier run was killed and left its lock behind; no run is alive here, so the lock was released.")
+    if found.alive:
+        logger.info(f"Another run is alive in this folder ({found.alive}): this call may look (-n) but not write.")
 
 try:
     for path in workflow.configfiles:

@@ -112,18 +112,18 @@ def test_only_the_lock_of_a_dead_run_is_released(tmp_path: Path) -> None:
     (locks / "0.input.lock").write_text("x")
     script = (
         "import sys, pathlib; from atombench.stale_lock import release_stale_lock;"
-        "print(release_stale_lock(pathlib.Path(sys.argv[1])), flush=True); sys.stdin.read()"
+        "found = release_stale_lock(pathlib.Path(sys.argv[1])); print(found.released, found.alive, flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", script, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as run:
         assert run.stdout is not None
-        assert run.stdout.readline() == "True\n"  # nobody was alive
+        assert run.stdout.readline() == "True \n"  # nobody was alive
         (locks / "0.input.lock").write_text("of the living run")
         second = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT, input="")
-        assert second.stdout == "False\n"
+        assert second.stdout.startswith(f"False process {run.pid} on ")
         assert (locks / "0.input.lock").exists()
         run.kill()
-    assert release_stale_lock(tmp_path)
+    assert release_stale_lock(tmp_path).released
     assert not list(locks.iterdir())
 
 
