@@ -112,7 +112,8 @@ def test_only_the_lock_of_a_dead_run_is_released(tmp_path: Path) -> None:
     (locks / "0.input.lock").write_text("x")
     script = (
         "import sys, pathlib; from atombench.stale_lock import release_stale_lock;"
-        "found = release_stale_lock(pathlib.Path(sys.argv[1])); print(found.released, found.alive, flush=True); sys.stdin.read()"
+        "found = release_stale_lock(pathlib.Path(sys.argv[1]));"
+        "print(found.released, found.alive, flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", script, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as run:
