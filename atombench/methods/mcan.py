@@ -31,7 +31,7 @@ from torch import Tensor, nn
 
 from atombench.atom.geometry import BLOCKS, BOXES, BlockGrid
 from atombench.methods.network import NetworkMethod
-from atombench.methods.units import AttentionOptions, SectionEncoder, SelfGuidedAttention, positions
+from atombench.methods.units import FamilyOptions, SectionEncoder, SelfGuidedAttention, positions
 from atombench.training.feed import Batch
 from atombench.training.losses import OBJECTIVES, LossName
 from atombench.training.scoring import Network
@@ -41,7 +41,7 @@ VOLUME_POSITION_STD = 0.5
 SECTIONS_AT_ONCE = 128  # on a processor, so that what lies between two layers stays in its cache
 
 
-class McanOptions(AttentionOptions):
+class McanOptions(FamilyOptions):
     """Options of `mcan`."""
 
     loss: LossName = Field(default="softmax", description="asl, bce or softmax")

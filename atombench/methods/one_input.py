@@ -14,11 +14,12 @@ from abc import abstractmethod
 from itertools import pairwise
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field
 from torch import Tensor, nn
 
 from atombench.atom.geometry import BLOCKS, BOXES, BlockGrid
-from atombench.methods.network import NetworkMethod, NetworkOptions
+from atombench.methods.network import NetworkMethod
+from atombench.methods.units import AttentionOptions
 from atombench.training.feed import Batch
 from atombench.training.losses import asymmetric_loss
 from atombench.training.scoring import Network
@@ -26,19 +27,10 @@ from atombench.training.scoring import Network
 SECTION_PATCHES = 4
 
 
-class OneInputOptions(NetworkOptions):
+class OneInputOptions(AttentionOptions):
     """Options of both controls."""
 
-    width: int = Field(default=64, ge=4, multiple_of=4)
-    heads: int = Field(default=4, ge=1)
     layers: int = Field(default=2, ge=1, description="transformer units on the section, hidden layers on the volume")
-
-    @model_validator(mode="after")
-    def _heads_divide_the_width(self) -> OneInputOptions:
-        if self.width % self.heads:
-            msg = f"width {self.width} must be a multiple of heads {self.heads}"
-            raise ValueError(msg)
-        return self
 
 
 class OneInputNetwork(Network):

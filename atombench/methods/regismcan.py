@@ -34,7 +34,7 @@ from torch import Tensor, nn
 
 from atombench.atom.geometry import BLOCKS, BlockGrid
 from atombench.methods.network import NetworkMethod
-from atombench.methods.units import AttentionOptions, GuidedAttention, SectionEncoder, positions
+from atombench.methods.units import FamilyOptions, GuidedAttention, SectionEncoder, positions
 from atombench.training.feed import Batch
 from atombench.training.losses import OBJECTIVES
 from atombench.training.scoring import Network
@@ -45,7 +45,7 @@ FOURIER_FEATURES = 32
 FOURIER_STD = 1.0  # of the frequencies at the start, in turns per edge of the region over 2 pi
 
 
-class RegisMcanOptions(AttentionOptions):
+class RegisMcanOptions(FamilyOptions):
     """Options of `regismcan`."""
 
     section_layers: int = Field(default=2, ge=0, description="SA units on the section")

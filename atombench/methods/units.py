@@ -28,7 +28,6 @@ class AttentionOptions(NetworkOptions):
 
     width: int = Field(default=64, ge=4, multiple_of=4)
     heads: int = Field(default=4, ge=1)
-    loss: LossName = Field(default="asl", description="asl, bce or softmax")
 
     @model_validator(mode="after")
     def _heads_divide_the_width(self) -> AttentionOptions:
@@ -36,6 +35,12 @@ class AttentionOptions(NetworkOptions):
             msg = f"width {self.width} must be a multiple of heads {self.heads}"
             raise ValueError(msg)
         return self
+
+
+class FamilyOptions(AttentionOptions):
+    """Options of the networks whose loss may be chosen."""
+
+    loss: LossName = Field(default="asl", description="asl, bce or softmax")
 
 
 class Perceptron(nn.Module):
