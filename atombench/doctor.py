@@ -15,7 +15,7 @@ from typing import Literal
 
 from atombench.errors import AtomBenchError
 from atombench.files import file_digest
-from atombench.tracking import check_store
+from atombench.tracking import check_store, without_password
 from atombench.volumes.fetch import DATA_DIRS, SourceFile, data_dirs, find_local
 from atombench.volumes.registry import DatasetRow
 from atombench.volumes.sources import reader_of
@@ -194,6 +194,6 @@ def _answer(command: list[str]) -> str | None:
 
 def _mlflow(store: str) -> Check:
     try:
-        return Check("ok", "MLflow", f"{store}: {check_store(store)}")
+        return Check("ok", "MLflow", f"{without_password(store)}: {check_store(store)}")
     except AtomBenchError as error:
         return Check("problem", "MLflow", str(error), "correct MLFLOW_TRACKING_URI, or delete the store: records make it anew")

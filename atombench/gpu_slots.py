@@ -2,7 +2,7 @@
 
 Snakemake counts GPUs but does not say which one a job may use. Each step that wants one therefore takes the first whose lock
 file is free, and makes it the only one that it sees. The lock is the operating system's, so it ends with the process. In a
-SLURM job the scheduler has chosen already.
+SLURM job with one GPU the scheduler has chosen already.
 """
 
 from __future__ import annotations
@@ -32,10 +32,8 @@ def claim_gpu(device: str) -> str | None:
     Returns:
         What this process now sees as its only GPU; None where there was nothing to choose.
     """
-    if device not in ("auto", "cuda") or "SLURM_JOB_ID" in os.environ:
-        return None
-    gpus = _visible()
-    if not gpus:
+    gpus = _visible() if device in ("auto", "cuda") else []
+    if not gpus or ("SLURM_JOB_ID" in os.environ and len(gpus) == 1):
         return None
     chosen = _first_free(gpus)
     os.environ[VARIABLE] = chosen
@@ -46,7 +44,7 @@ def claim_gpu(device: str) -> str | None:
 def _visible() -> list[str]:
     """GPUs that this process may use: those named in the environment, or all of the machine."""
     if VARIABLE in os.environ:
-        return [name for name in os.environ[VARIABLE].split(",") if name.strip()]
+        return [name for part in os.environ[VARIABLE].split(",") if (name := part.strip()) and not name.startswith("-")]
     try:
         answer = subprocess.run(["nvidia-smi", "--list-gpus"], capture_output=True, text=True, timeout=60, check=False)
     except (OSError, subprocess.TimeoutExpired):

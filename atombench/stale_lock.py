@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import platform
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -47,12 +48,17 @@ def release_stale_lock(folder: Path) -> Found:
         found = Found(alive=stream.read().strip() or "an unknown one")
     else:
         stale = [file for file in (folder / LOCK_FILES).glob("*") if file.is_file()]
+        stream.seek(0)
+        last = stream.read().strip()
+        if stale and last and f" on {platform.node()}," not in last:
+            return Found(alive=f"{last}; if that one is dead, `snakemake --unlock`")  # locks may not reach from node to node
         for file in stale:
             file.unlink(missing_ok=True)
         found = Found(released=bool(stale))
         stream.truncate(0)
         stream.write(f"process {os.getpid()} on {platform.node()}, since {datetime.now().isoformat(' ', 'minutes')}\n")
         stream.flush()
-    fcntl.flock(stream, fcntl.LOCK_SH)
+    with suppress(OSError):  # some file systems know no locks
+        fcntl.flock(stream, fcntl.LOCK_SH)
     _held.append(stream)
     return found

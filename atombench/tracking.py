@@ -11,25 +11,26 @@ each other; on a server the one that comes later repairs what they did twice.
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import os
-import platform
 import re
+import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from atombench import PROTOCOL
 from atombench.errors import DataError
+from atombench.files import written_whole
 from atombench.progress import logger, tracked
 from atombench.runs import Result
 
 UNIT_TAG = "atombench.unit"
 RECORD_TAG = "atombench.record_sha256"
 SOURCE_TAG = "atombench.source"
+LOCAL = "local"
 EXPERIMENT = f"atom, protocol {PROTOCOL}"
 VARIABLE = "MLFLOW_TRACKING_URI"
 SQLITE = "sqlite:///"
@@ -40,19 +41,20 @@ def store_address(file: Path) -> str:
     return os.environ.get(VARIABLE) or f"{SQLITE}{file.resolve()}"
 
 
-def mirror(results: list[Result], store: str) -> dict[str, str]:
+def mirror(results: list[Result], store: str, source: str = LOCAL) -> dict[str, str]:
     """Bring a store up to the records; gives what was done to each unit that was not left alone.
 
     Args:
         results: all records that the store shall show.
         store: address of a tracking server, or `sqlite:///` and a file, made if missing; artifacts then go to `artifacts`
             beside it.
+        source: whose runs these are; on a server nobody touches the runs of others.
 
     Raises:
         DataError: the store cannot be reached or written or is not one, or a curve is damaged.
     """
     with _alone(store), _worded(store):
-        return _mirror(results, store)
+        return _mirror(results, store, source)
 
 
 def check_store(store: str) -> str:
@@ -69,11 +71,10 @@ def check_store(store: str) -> str:
         return "no runs of this protocol yet" if found is None else f"{len(_all_runs(client, found.experiment_id))} runs"
 
 
-def _mirror(results: list[Result], store: str) -> dict[str, str]:
+def _mirror(results: list[Result], store: str, source: str) -> dict[str, str]:
     client, experiment = _open(store)
-    source = source_of(store)
     known: dict[str, list[Any]] = {}
-    for run in _all_runs(client, experiment, source):
+    for run in _all_runs(client, experiment, "" if store.startswith(SQLITE) else source):
         known.setdefault(run.data.tags.get(UNIT_TAG, ""), []).append(run)
     done: dict[str, str] = {}
     for result in tracked(results, len(results), "mirror", "run"):
@@ -90,7 +91,7 @@ def _mirror(results: list[Result], store: str) -> dict[str, str]:
             for run in left:
                 client.delete_run(run.info.run_id)
             done[key] = "deleted"
-    logger.info("MLflow store %s: %d runs, %d changed", _without_password(store), len(results), len(done))
+    logger.info("MLflow store %s: %d runs, %d changed", without_password(store), len(results), len(done))
     return done
 
 
@@ -111,7 +112,7 @@ def _open(store: str) -> tuple[Any, str]:
         return client, found.experiment_id
     location = None
     if store.startswith(SQLITE):
-        location = (Path(store.removeprefix(SQLITE)).parent / "artifacts").as_uri()
+        location = (Path(store.removeprefix(SQLITE)).resolve().parent / "artifacts").as_uri()
     return client, client.create_experiment(EXPERIMENT, artifact_location=location)
 
 
@@ -125,12 +126,12 @@ def _worded(store: str) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, MlflowException, RequestException) as error:
-        reason = _without_password((str(error).splitlines() or [type(error).__name__])[0])
+        reason = without_password((str(error).splitlines() or [type(error).__name__])[0])
         if store.startswith(SQLITE):
             file = store.removeprefix(SQLITE)
             msg = f"{file} is not an MLflow store ({reason:.300}); delete it, it is made anew from the records"
         else:
-            msg = f"the MLflow server at {_without_password(store)} gives no good answer ({reason:.300}); is {VARIABLE} right?"
+            msg = f"the MLflow server at {without_password(store)} gives no good answer ({reason:.300}); is {VARIABLE} right?"
         raise DataError(msg) from error
 
 
@@ -148,22 +149,26 @@ def _alone(store: str) -> Iterator[None]:
         msg = f"cannot write {file}: {error.strerror or error}"
         raise DataError(msg) from error
     with stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
+        with suppress(OSError):  # some file systems know no locks
+            fcntl.flock(stream, fcntl.LOCK_EX)
         yield
 
 
-def _without_password(address: str) -> str:
-    return re.sub(r"//[^/@]*@", "//", address)
+def without_password(address: str) -> str:
+    """The address, or a text with addresses in it, without user names and passwords."""
+    return re.sub(r"//[^/\s]*@", "//", address)
 
 
-def source_of(store: str) -> str:
-    """Whose runs these are: on a server, one folder never touches the runs of another."""
-    if store.startswith(SQLITE):
-        return "local"
-    return hashlib.sha256(f"{platform.node()}\0{Path.cwd()}".encode()).hexdigest()[:16]
+def source_of(folder: Path) -> str:
+    """Name under which a folder's runs stand on a server: random, and kept in the folder."""
+    file = folder / "source-id"
+    if not file.is_file():
+        with written_whole(file) as temporary:
+            temporary.write_text(uuid.uuid4().hex, encoding="utf-8")
+    return file.read_text(encoding="utf-8").strip()
 
 
-def _all_runs(client: Any, experiment: str, source: str | None = None) -> list[Any]:
+def _all_runs(client: Any, experiment: str, source: str = "") -> list[Any]:
     runs: list[Any] = []
     token = None
     chosen = f"tags.`{SOURCE_TAG}` = '{source}'" if source else ""

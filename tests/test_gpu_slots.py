@@ -53,7 +53,15 @@ def test_only_gpus_that_the_environment_leaves_are_taken(machine: dict[str, str]
         process.stdin.close()
 
 
-@pytest.mark.parametrize("change", [{"SLURM_JOB_ID": "7"}, {"CUDA_VISIBLE_DEVICES": ""}, {"PATH": ""}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"SLURM_JOB_ID": "7", "CUDA_VISIBLE_DEVICES": "0"},
+        {"CUDA_VISIBLE_DEVICES": ""},
+        {"CUDA_VISIBLE_DEVICES": "-1"},
+        {"PATH": ""},
+    ],
+)
 def test_where_the_scheduler_has_chosen_or_there_is_none_nothing_is_taken(
     change: dict[str, str], machine: dict[str, str]
 ) -> None:

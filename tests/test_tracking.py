@@ -14,7 +14,7 @@ import requests
 from atombench.errors import DataError
 from atombench.evaluation.record import Record, save_record
 from atombench.runs import Result, load_results, save_run
-from atombench.tracking import EXPERIMENT, UNIT_TAG, check_store, mirror, store_address
+from atombench.tracking import EXPERIMENT, SOURCE_TAG, UNIT_TAG, check_store, mirror, source_of, store_address, without_password
 from tests.conftest import ROOT
 from tests.evaluation.records import example
 from tests.workflow.running import BIN
@@ -100,6 +100,28 @@ def test_a_run_that_was_cut_short_is_replaced(place: Path) -> None:
     assert len(runs_in(store)) == 1
 
 
+def test_a_store_of_an_earlier_version_is_followed_not_doubled(place: Path) -> None:
+    record = example("constant")
+    store = place / "old.db"
+    mirror(stored(place, record), store_address(store))
+    client, run = runs_in(store)[record.unit.key]
+    client.delete_tag(run.info.run_id, SOURCE_TAG)  # as runs were before servers were known
+    assert mirror(stored(place, record), store_address(store)) == {}
+
+
+def test_a_relative_sqlite_address_is_a_store_too(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    results = stored(place, example("constant"))
+    monkeypatch.chdir(place)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///relative.db")
+    assert set(mirror(results, store_address(Path("unused.db"))).values()) == {"added"}
+    assert (place / "relative.db").is_file()
+
+
+@pytest.mark.parametrize("password", ["secret", "sec:ret", "sec@ret"])
+def test_addresses_are_shown_without_passwords(password: str) -> None:
+    assert without_password(f"see http://me:{password}@host:5000/x for it") == "see http://host:5000/x for it"
+
+
 def test_a_file_that_is_no_store_is_named(place: Path) -> None:
     (place / "junk.db").write_text("junk, not a database, and long enough to be read as one" * 20)
     with pytest.raises(DataError, match=r"junk\.db is not an MLflow store .*delete it") as error:
@@ -164,12 +186,13 @@ def test_a_tracking_server_gets_the_same_runs_and_those_of_others_are_left_alone
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
     first, second = example("constant"), example("regismcan", 2, role="network")
-    for folder in ("mine", "yours"):
-        (tmp_path / folder).mkdir()
-        monkeypatch.chdir(tmp_path / folder)
-        done = mirror(stored(tmp_path / folder, first, second), store_address(Path("unused.db")))
+    sources = {folder: source_of(tmp_path / folder) for folder in ("mine", "yours")}
+    assert sources == {folder: source_of(tmp_path / folder) for folder in ("yours", "mine")}
+    for folder, source in sources.items():
+        done = mirror(stored(tmp_path / folder, first, second), store_address(Path("unused.db")), source)
         assert set(done.values()) == {"added"}
-    assert mirror(stored(tmp_path / "yours", first), store_address(Path("unused.db"))) == {second.unit.key: "deleted"}
+    again = mirror(stored(tmp_path / "yours", first), store_address(Path("unused.db")), sources["yours"])
+    assert again == {second.unit.key: "deleted"}
     assert check_store(server) == "3 runs"
     client = MlflowClient(tracking_uri=server)
     experiment = client.get_experiment_by_name(EXPERIMENT)

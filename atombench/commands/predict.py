@@ -21,9 +21,10 @@ from atombench.commands.arguments import (
     parsed_options,
 )
 from atombench.cost import Meter
+from atombench.errors import DataError
 from atombench.files import file_digest, write_json
 from atombench.gpu_slots import claim_gpu
-from atombench.methods.contract import Resources
+from atombench.methods.contract import Predictions, Resources
 from atombench.methods.failure import MethodFailure, own_faults
 from atombench.methods.oracle_coarse import OracleCoarse
 from atombench.methods.predictions import in_manifest_order, save_nothing, save_predictions
@@ -65,6 +66,7 @@ def run(
                 predictions = built.predict_knowing(query_labels(drawn), resources)
             else:
                 predictions = built.predict(learned, queries, resources)
+            _check(predictions, len(queries))
             spent = meter.read()
             exchanged = answer_swapped(built, learned, queries, resources) if entry_of(method).learned else {}
     except MethodFailure as failure:
@@ -77,3 +79,12 @@ def run(
     save_swaps(swaps, exchanged, order, source)
     write_json(cost, {"facts": dict(predictions.about), "cost": spent.model_dump()})
     logger.info("predicted %s seed %d: %d queries in %.1f s", method, seed, len(queries), spent.seconds)
+
+
+def _check(predictions: Predictions, queries: int) -> None:
+    """Answers of a wrong shape, or that are not finite, are the method's fault."""
+    try:
+        predictions.check(queries)
+    except DataError as error:
+        msg = f"predicting: {error}"
+        raise MethodFailure(msg) from error

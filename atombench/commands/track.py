@@ -9,7 +9,7 @@ from atombench.commands.arguments import Log
 from atombench.files import write_json
 from atombench.progress import log_to
 from atombench.runs import load_results
-from atombench.tracking import mirror, store_address
+from atombench.tracking import LOCAL, SQLITE, mirror, source_of, store_address
 
 
 def run(
@@ -21,6 +21,7 @@ def run(
     """Mirror records and training curves into MLflow; unchanged ones are left alone."""
     log_to(log)
     results, _ = load_results(runs)
-    mirror(results, store_address(store))
+    address = store_address(store)
+    mirror(results, address, LOCAL if address.startswith(SQLITE) else source_of(store.parent))
     if receipt is not None:
         write_json(receipt, {result.record.unit.key: result.sha256 for result in results})

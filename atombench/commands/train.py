@@ -24,12 +24,12 @@ from atombench.commands.arguments import (
 from atombench.cost import Meter
 from atombench.files import write_json, written_whole
 from atombench.gpu_slots import claim_gpu
-from atombench.methods.contract import Resources, make_task
+from atombench.methods.contract import Resources, Weights, make_task
 from atombench.methods.failure import MethodFailure, own_faults
 from atombench.methods.registry import build, device_for, entry_of
 from atombench.methods.weights import save_failure, save_weights
 from atombench.progress import log_to, logger
-from atombench.provenance import code_digest
+from atombench.provenance import code_digest, versions
 from atombench.training.checkpoint import Checkpoint
 from atombench.volumes.volume_set import VolumeSet
 
@@ -63,17 +63,21 @@ def run(
     task = make_task(volume_set, drawn)
     kept = None
     if checkpoint is not None:
-        binding = [method, built.options.model_dump(), seed, volume_set.digest, drawn.digest, code_of(method)]
+        machine = [resources.device.partition(":")[0], versions()["torch"]]
+        binding = [method, built.options.model_dump(), seed, volume_set.digest, drawn.digest, code_of(method), *machine]
         kept = Checkpoint(checkpoint, hashlib.sha256(json.dumps(binding).encode()).hexdigest(), checkpoint_seconds)
     failure = ""
-    try:
-        with written_whole(curve) as growing, own_faults("training"):
-            weights = built.fit(task, replace(resources, curve=growing, checkpoint=kept))
-        save_weights(out, weights)
-    except MethodFailure as error:
-        failure = str(error)
-        curve.touch()
+    weights: Weights = {}
+    with written_whole(curve) as growing:
+        try:
+            with own_faults("training"):
+                weights = built.fit(task, replace(resources, curve=growing, checkpoint=kept))
+        except MethodFailure as error:
+            failure = str(error)
+    if failure:
         save_failure(out, failure)
+    else:
+        save_weights(out, weights)
     spent = meter.read(kept.earlier_seconds, kept.attempts) if kept else meter.read()
     write_json(cost, {"facts": built.options.model_dump(), "cost": spent.model_dump(), "failure": failure})
     logger.info("%s %s seed %d in %.1f s", failure or "trained", method, seed, spent.seconds)

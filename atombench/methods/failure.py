@@ -8,13 +8,16 @@ may try again.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from atombench.errors import AtomBenchError, TrainingError
 from atombench.progress import logger
 
 LONGEST_REASON = 500
+OTHERS_SHARE = 0.1  # of a GPU's memory, held by others than this process and its driver
 
 
 class MethodFailure(Exception):
@@ -44,7 +47,17 @@ def own_faults(doing: str) -> Iterator[None]:
             raise MemoryError(first_line) from error
         logger.exception("%s failed", doing)
         kind = "out of GPU memory" if "out of memory" in first_line else type(error).__name__
+        if kind != type(error).__name__ and _others_hold_the_gpu():
+            raise MemoryError("other processes hold the GPU's memory") from error
         raise _failure(doing, f"{kind}: {first_line}") from error
+
+
+def _others_hold_the_gpu() -> bool:
+    torch: Any = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return False
+    free, total = torch.cuda.mem_get_info()
+    return bool(total - free - torch.cuda.memory_reserved() > OTHERS_SHARE * total)
 
 
 def _failure(doing: str, reason: str) -> MethodFailure:

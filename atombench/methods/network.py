@@ -13,7 +13,7 @@ from atombench.atom.geometry import BlockGrid
 from atombench.atom.queries import Queries
 from atombench.errors import DataError
 from atombench.methods import contract
-from atombench.training.device import autocast, keyed_torch
+from atombench.training.device import keyed_torch
 from atombench.training.feed import SectionFeed
 from atombench.training.loop import Training
 from atombench.training.schedule import Precision, Schedule
@@ -86,8 +86,7 @@ class NetworkMethod(ABC):
         volumes, index, pixels = (
             torch.from_numpy(array).to(resources.device) for array in (queries.volumes, queries.volume_index, queries.pixels)
         )
-        exactly = keyed_torch(resources.device, self.options.deterministic)
-        with exactly, autocast(resources.device, self.options.precision):
+        with keyed_torch(resources.device, self.options.deterministic):  # in float32: in half precision scores would tie
             coarse, boxes = in_volumes(network, volumes, index, pixels)
         parameters = sum(weight.numel() for weight in network.parameters())
         return contract.Predictions(boxes=boxes, coarse=coarse, probabilities=True, about={"parameters": parameters})

@@ -15,13 +15,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
-from atombench.files import written_whole
+from atombench.errors import DataError
 from atombench.progress import logger
-
-Arrays = Mapping[str, NDArray[np.generic]]
+from atombench.tensors import Arrays, load_tensors, save_tensors
 
 
 @dataclass
@@ -61,9 +58,7 @@ class Checkpoint:
             DataError: it cannot be written.
         """
         about = {"binding": self.binding, "attempts": self.attempts, "seconds": self.seconds, "state": dict(state)}
-        with written_whole(self.path) as temporary:
-            whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-            save_file(whole, temporary, metadata={"checkpoint": json.dumps(about)})
+        save_tensors(self.path, arrays, {"checkpoint": json.dumps(about)})
         self._last = time.monotonic()
 
     def load(self) -> tuple[dict[str, NDArray[np.generic]], dict[str, Any]] | None:
@@ -71,11 +66,10 @@ class Checkpoint:
         if not self.path.is_file():
             return None
         try:
-            with safe_open(self.path, framework="numpy") as file:
-                about = json.loads((file.metadata() or {}).get("checkpoint", "{}"))
-                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is not a mapping)
-        except (OSError, SafetensorError, ValueError) as error:
-            logger.warning("the checkpoint %s is damaged (%s); training begins anew", self.path, error)
+            arrays, texts = load_tensors(self.path)
+            about = json.loads(texts.get("checkpoint", "{}"))
+        except (DataError, ValueError) as error:
+            logger.warning("the checkpoint %s cannot be used (%s); training begins anew", self.path, error)
             return None
         if about.get("binding") != self.binding:
             logger.info("the checkpoint %s belongs to other options, data or code; training begins anew", self.path)

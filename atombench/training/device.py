@@ -14,7 +14,7 @@ from atombench.training.schedule import Precision
 
 
 def resolved_device(name: str) -> str:
-    """Torch device for a name; `auto` is the GPU or other accelerator where there is one.
+    """Torch device for a name; `auto` is the CUDA GPU where there is one, else the CPU.
 
     Raises:
         ConfigError: the name is not a device, or the device is not there.
@@ -24,9 +24,9 @@ def resolved_device(name: str) -> str:
         raise ConfigError(msg)
     if name == "cpu":
         return name
-    found = torch.accelerator.current_accelerator(check_available=True)
     if name == "auto":
-        return "cpu" if found is None else found.type
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    found = torch.accelerator.current_accelerator(check_available=True)
     kind, _, number = name.partition(":")
     if found is None or found.type != kind or int(number or 0) >= torch.accelerator.device_count():
         there = "no accelerator" if found is None else f"{torch.accelerator.device_count()} of type {found.type}"

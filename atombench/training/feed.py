@@ -31,16 +31,20 @@ class Batch:
 
 
 class SectionFeed:
-    """Cuts batches of sections out of volumes that lie on the device."""
+    """Cuts batches of sections out of volumes that lie on the device.
+
+    Where a device has no float64 (Apple's), poses cannot be rounded exactly; there sections are cut on the CPU and moved.
+    """
 
     def __init__(self, volumes: NDArray[np.float32], sections: Sections, grid: BlockGrid, device: str) -> None:
         order = np.argsort(sections.volume, kind="stable")
         self.grid = grid
         self.owner = sections.volume[order].astype(np.int64)  # (M,), ascending
         self.present, self.first, self.counts = np.unique(self.owner, return_index=True, return_counts=True)
-        self.volumes = torch.from_numpy(volumes).to(device)
-        self.centres = torch.from_numpy(sections.centres[order].astype(np.int64)).to(device)
-        self.normals = torch.from_numpy(sections.normals[order]).to(device)
+        self.device, place = device, "cpu" if device.startswith("mps") else device
+        self.volumes = torch.from_numpy(volumes).to(place)
+        self.centres = torch.from_numpy(sections.centres[order].astype(np.int64)).to(place)
+        self.normals = torch.from_numpy(sections.normals[order]).to(place)
 
     def batches(self, volumes: int, sections: int, seed: int, steps: range) -> Iterator[Batch]:
         """Draw the batch of each step; it depends on seed and step only, wherever the steps begin.
@@ -53,7 +57,7 @@ class SectionFeed:
         """
         size = volumes * sections
         together = max(1, CUT_AT_ONCE // size)
-        index = torch.arange(volumes, device=self.volumes.device).repeat_interleave(sections)
+        index = torch.arange(volumes, device=self.device).repeat_interleave(sections)
         for first in range(steps.start, steps.stop, together):
             drawn = [self._drawn(volumes, sections, "batch", seed, step) for step in steps[first - steps.start :][:together]]
             found = self._cut(np.concatenate(drawn))
@@ -65,7 +69,7 @@ class SectionFeed:
         """Choose at most `count` sections of all, grouped by volume; the same ones for the same key."""
         rows = np.sort(streams.permutation(len(self.owner), *key)[:count])
         present, index = np.unique(self.owner[rows], return_inverse=True)
-        return self._batch(present, torch.from_numpy(index).to(self.volumes.device), self._cut(rows))
+        return self._batch(present, torch.from_numpy(index).to(self.device), self._cut(rows))
 
     def _drawn(self, volumes: int, sections: int, *key: object) -> NDArray[np.int64]:
         """Rows of a batch, volume by volume."""
@@ -79,7 +83,9 @@ class SectionFeed:
         return cut_and_label(self.volumes, owner, self.centres[where], self.normals[where], self.grid)
 
     def _batch(self, volumes: NDArray[Any], index: Tensor, found: CutSections) -> Batch:
-        return Batch(self.volumes[torch.from_numpy(volumes).to(self.volumes.device)], index, found.pixels, found.labels)
+        chosen = self.volumes[torch.from_numpy(volumes).to(self.volumes.device)]
+        labels = Labels(found.coarse.to(self.device), found.fine.to(self.device))
+        return Batch(chosen.to(self.device), index, found.pixels.to(self.device), labels)
 
 
 def _part(found: CutSections, rows: slice) -> CutSections:

@@ -76,7 +76,7 @@ class Training:
     ) -> None:
         self.network, self.schedule, self.seed, self.checkpoint = network, schedule, seed, checkpoint
         self.feed, validation = feeds
-        self.device = str(self.feed.volumes.device)
+        self.device = self.feed.device
         self.optimizer = optimizer_of(network, schedule)
         self.held_out = validation.fixed(schedule.val_sections, "validation sections")
         self.state, self.kept = State(), weights_of(network)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from atombench.atom.ranking import first_correct
+from atombench.errors import TrainingError
 from atombench.training.feed import Batch
 
 
@@ -53,8 +54,14 @@ def in_volumes(
 
 
 def validate(network: Network, batch: Batch) -> float:
-    """Strict fine recall@1 over the labelled sections of a batch."""
+    """Strict fine recall@1 over the labelled sections of a batch.
+
+    Raises:
+        TrainingError: scores are NaN or infinite.
+    """
     boxes = in_volumes(network, batch.volumes, batch.volume_index, batch.pixels)[1]
+    if not np.isfinite(boxes).all():
+        raise TrainingError("validation scores became NaN or infinite; lower the learning rate")
     correct = batch.labels.boxes.cpu().numpy()
     labelled = correct.any(axis=1)
     ranks, _ = first_correct(boxes[labelled], correct[labelled])

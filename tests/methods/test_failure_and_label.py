@@ -1,19 +1,25 @@
 """A method's own fault is a result with a reason; other faults pass. Labels are taken apart."""
 
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from atombench.atom.manifest import Manifest
+from atombench.atom.queries import Queries
 from atombench.commands import evaluate, predict, train
 from atombench.errors import ConfigError, DataError, Interrupted, TrainingError
 from atombench.evaluation.record import Record, load_record
+from atombench.methods.contract import Predictions
 from atombench.methods.failure import MethodFailure, own_faults
 from atombench.methods.label import Label
 from atombench.methods.network import NetworkMethod
 from atombench.methods.weights import load_weights
 from atombench.volumes.volume_set import VolumeSet
+from tests.conftest import ROOT
 
 
 @pytest.mark.parametrize(
@@ -97,6 +103,41 @@ def test_answering_that_fails_ends_as_a_record_with_its_reason(files: Path, monk
     monkeypatch.setattr(NetworkMethod, "predict", answer)
     record = steps(files)
     assert (record.status, record.reason) == ("failed", "predicting: out of GPU memory: CUDA out of memory")
+
+
+def test_answers_that_are_not_finite_are_the_methods_fault(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(self: object, weights: object, queries: Queries, resources: object) -> Predictions:
+        return Predictions(boxes=np.full((len(queries), 729), np.nan, np.float32))
+
+    monkeypatch.setattr(NetworkMethod, "predict", answer)
+    record = steps(files)
+    assert record.status == "failed"
+    assert record.reason.startswith("predicting: boxes holds NaN or infinite values")
+
+
+FULL = """
+import resource, signal, sys
+from pathlib import Path
+import numpy as np
+from atombench.errors import DataError
+from atombench.methods.failure import own_faults
+from atombench.training.checkpoint import Checkpoint
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    with own_faults("training"):
+        Checkpoint(Path(sys.argv[1]), "b").save({"x": np.zeros(10_000)}, {})
+except DataError as error:
+    print("DataError", error)
+"""
+
+
+def test_a_checkpoint_that_finds_no_room_is_no_fault_of_the_method(tmp_path: Path) -> None:
+    """The library reports it by an error of its own, which is not an OSError."""
+    command = [sys.executable, "-c", FULL, str(tmp_path / "state.safetensors")]
+    answer = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert answer.stdout.startswith("DataError cannot write"), answer.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_is_written_when_the_disk_is_full(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
