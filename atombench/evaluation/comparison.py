@@ -74,7 +74,7 @@ def compare(runs: Mapping[str, list[Clustered]], falling: bool = True) -> tuple[
     means = means[:, np.isfinite(means).all(axis=0)]
     volumes = len(next(iter(runs.values()))[0].counts) if runs else 0
     pairs = list(combinations(range(len(order)), 2))
-    raw = [_p_value(values[order[a]] - values[order[b]], means[a] - means[b], volumes) for a, b in pairs]
+    raw = [p_value(values[order[a]] - values[order[b]], means[a] - means[b], volumes) for a, b in pairs]
     tail = 100 * (1 - COVERAGE) / 2
     found = []
     for (a, b), p, corrected in zip(pairs, raw, holm(np.array(raw)), strict=True):
@@ -93,7 +93,7 @@ def holm(p: Array) -> Array:
     return corrected
 
 
-def _p_value(difference: float, resampled: Array, volumes: int) -> float:
+def p_value(difference: float, resampled: Array, volumes: int) -> float:
     """Two-sided p-value of a difference; 1 for methods that always agree."""
     spread = float(resampled.std())
     if spread == 0 or volumes < 2:

@@ -56,6 +56,16 @@ def test_a_method_that_does_not_fall_when_volumes_are_exchanged_is_blind_to_them
     }  # fmt: skip
 
 
+def test_seeds_that_differ_do_not_hide_that_each_of_them_falls() -> None:
+    """Runs are compared with themselves: a spread between seeds larger than the fall does not matter."""
+    records = []
+    for seed, rate in enumerate((0.3, 0.6, 0.9), 1):
+        own = np.random.default_rng(seed).random(200) < rate
+        fallen = own & (np.arange(200) % 10 != 0)  # a tenth of the sections, in every volume
+        records.append(example("regismcan", seed, metrics=[metric("strict", own), metric("volume-swap", fallen)]))
+    assert blind(records) == {}
+
+
 def test_comparisons_are_one_table_over_all_boards() -> None:
     records = [record("constant", 0.2), record("random", 0.2, seed=4), record("constant", 0.2, gathering="easy")]
     table = comparison_table(records)
