@@ -21,7 +21,7 @@ rule track:
         runtime=60,
     params:
         code=code_digest("atombench.commands.track"),
-        store=STORE,
+        store=lambda wildcards: STORE,
         receipt="" if MIRROR == STORE else f"--receipt {MIRROR}",
     shell:
         "atombench track {input.runs} --store {params.store} {params.receipt} --log {log}"
