@@ -128,7 +128,7 @@ def test_the_papers_matrix_is_planned_whole_and_in_parts_as_the_docs_say(clone: 
     assert whole["evaluate"] == networks + others
     command = next(line for line in (clone / "docs/adni.md").read_text().splitlines() if line.startswith("snakemake "))
     part = jobs(snakemake(clone, "-n", *command.split()[3:]).stdout)
-    assert part == {"fetch": 1, "curate": 1, "split": 1, "train": 1, "predict": 1, "evaluate": 1}
+    assert part == {"fetch": 1, "curate": 1, "split": 1, "train_cpu": 1, "predict_cpu": 1, "evaluate": 1}
 
 
 def test_a_change_in_a_methods_code_reruns_that_method(clone: Path) -> None:
