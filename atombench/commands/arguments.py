@@ -27,8 +27,8 @@ Log = Annotated[Path | None, typer.Option(help="File for messages, besides stand
 REGISTRY_DEFAULT = DATASETS
 
 
-def parsed_options(text: str) -> dict[str, Any]:
-    """Read options given as JSON.
+def parsed_options(text: str, name: str = "--options") -> dict[str, Any]:
+    """Read what an option gives as JSON.
 
     Raises:
         ConfigError: the text is not a JSON object.
@@ -36,9 +36,9 @@ def parsed_options(text: str) -> dict[str, Any]:
     try:
         options = json.loads(text)
     except ValueError as error:
-        msg = f"--options must be a JSON object, got {text!r} ({error})"
+        msg = f"{name} must be a JSON object, got {text!r} ({error})"
         raise ConfigError(msg) from error
     if not isinstance(options, dict):
-        msg = f"--options must be a JSON object, got {text!r}"
+        msg = f"{name} must be a JSON object, got {text!r}"
         raise ConfigError(msg)
     return options

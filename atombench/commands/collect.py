@@ -1,14 +1,12 @@
 """`atombench collect`: result records and audits of one run -> the list that board and MLflow read."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from pydantic import TypeAdapter
 
-from atombench.commands.arguments import Log, Out
-from atombench.errors import ConfigError
+from atombench.commands.arguments import Log, Out, parsed_options
 from atombench.progress import log_to, logger
 from atombench.runs import LostRun, save_run
 from atombench.schema import read_model
@@ -27,11 +25,7 @@ def run(
 ) -> None:
     """List the records and audits of one run with their checksums."""
     log_to(log)
-    try:
-        settings = json.loads(config)
-    except ValueError as error:
-        msg = f"--config must be JSON, got {config!r}"
-        raise ConfigError(msg) from error
+    settings = parsed_options(config, "--config")
     missing = read_model(LOST, lost) if lost is not None else []
     save_run(out, name, settings, records, audit or [], missing)
     logger.info("run %s: %d records", name, len(records))

@@ -1,14 +1,12 @@
 """`atombench lost`: units of a run that ended without a record -> a list of them with reasons."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from atombench.commands.arguments import Log, Out
+from atombench.commands.arguments import Log, Out, parsed_options
 from atombench.config import check_run
-from atombench.errors import ConfigError
 from atombench.files import write_json
 from atombench.lost import lost_runs
 from atombench.progress import log_to, logger
@@ -22,11 +20,7 @@ def run(
 ) -> None:
     """Find out why units have no record, from their logs and the scheduler."""
     log_to(log)
-    try:
-        content = json.loads(config)
-    except ValueError as error:
-        msg = f"--config must be JSON, got {config!r}"
-        raise ConfigError(msg) from error
+    content = parsed_options(config, "--config")
     found = lost_runs(check_run(content, build_methods=False).units(), root)
     write_json(out, [one.model_dump() for one in found])
     for one in found:
