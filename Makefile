@@ -1,16 +1,20 @@
 # make run   install into .venv, then the default run on embedded data (no download)
 # make test  install into .venv, then the unit tests
+# make test-cluster  every fault that a cluster may have, on a private SLURM (root, Debian's slurm packages; over an hour)
 PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: run test lint bench
+.PHONY: run test test-cluster lint bench
 run: .venv/installed
 	snakemake --cores $(CORES)
 
 test: .venv/installed
 	pytest
+
+test-cluster: .venv/installed
+	pytest -s -m "cluster or long" tests/slurm
 
 lint: .venv/installed
 	ruff check .

@@ -22,6 +22,10 @@ include: "rules/track.smk"
 include: "rules/board.smk"
 
 
+onstart:
+    end_what_was_left_behind()
+
+
 onerror:
     show_what_is_there()
 

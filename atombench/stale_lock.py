@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import platform
+import pwd
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,10 +29,12 @@ class Found:
     Attributes:
         released: whether a dead run's lock was there, and is not any more.
         alive: which run is alive there; empty if none is.
+        forbidden: why nothing can be written there; empty if it can.
     """
 
     released: bool = False
     alive: str = ""
+    forbidden: str = ""
 
 
 def release_stale_lock(folder: Path) -> Found:
@@ -39,8 +42,8 @@ def release_stale_lock(folder: Path) -> Found:
     try:
         folder.mkdir(exist_ok=True)
         stream = (folder / "atombench.lock").open("a+")
-    except OSError:
-        return Found()  # a read-only folder cannot hold a lock either; Snakemake will say what it cannot write
+    except OSError as error:
+        return _forbidden(folder, error)
     try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -56,9 +59,22 @@ def release_stale_lock(folder: Path) -> Found:
             file.unlink(missing_ok=True)
         found = Found(released=bool(stale))
         stream.truncate(0)
-        stream.write(f"process {os.getpid()} on {platform.node()}, since {datetime.now().isoformat(' ', 'minutes')}\n")
+        began = datetime.now().isoformat(" ", "minutes")
+        stream.write(f"process {os.getpid()} on {platform.node()}, since {began}, of {_name(os.getuid())}\n")
         stream.flush()
     with suppress(OSError):  # some file systems know no locks
         fcntl.flock(stream, fcntl.LOCK_SH)
     _held.append(stream)
     return found
+
+
+def _forbidden(folder: Path, error: OSError) -> Found:
+    place = folder.absolute().parent
+    return Found(forbidden=f"{place}, which belongs to {_name(place.stat().st_uid)}, cannot be written: {error.strerror}")
+
+
+def _name(user: int) -> str:
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return f"user {user}"

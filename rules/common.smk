@@ -8,6 +8,8 @@ import subprocess
 from pathlib import Path
 
 from atombench.config import check_run
+from atombench.damage import cut_short
+from atombench.dead_jobs import end_jobs, jobs_left_behind
 from atombench.errors import AtomBenchError
 from atombench.methods.label import Label
 from atombench.methods.registry import default_options, entry_of, resolved_options
@@ -28,10 +30,12 @@ MAIN = workflow.exec_mode == ExecMode.DEFAULT  # not the part of Snakemake that 
 if MAIN:
     lead_steps()
     found = release_stale_lock(Path(".snakemake"))
+    if found.forbidden:
+        raise WorkflowError(f"No run can work here: {found.forbidden}")
     if found.released:
         logger.info("An earlier run was killed and left its lock behind; no run is alive here, so the lock was released.")
     if found.alive:
-        logger.info(f"Another run is alive in this folder ({found.alive}): this call may look (-n) but not write.")
+        logger.info(f"Another run is alive in this folder ({found.alive}). Until it ends, a call may look (-n) but not write.")
 
 try:
     for path in workflow.configfiles:
@@ -47,6 +51,15 @@ STORE = "results/mlflow/mlflow.db"
 SERVER = hashlib.sha256(os.environ.get(TRACKING_SERVER, "").encode()).hexdigest()[:12]  # its address may hold a password
 MIRROR = f"results/mlflow/server-{SERVER}.json" if os.environ.get(TRACKING_SERVER) else STORE
 UNIT = f"{BOARD}/{{method}}/seed{{seed}}"
+UNIT_FILES = (
+    "weights.safetensors",
+    "curve.jsonl",
+    "training.json",
+    "predictions.parquet",
+    "predicting.json",
+    "swaps.parquet",
+    "record.json",
+)
 
 
 wildcard_constraints:
@@ -73,6 +86,16 @@ def all_audits(wildcards):
     """Audit files of this run's datasets and boards."""
     places = [{"dataset": d, "gathering": g, "split": s, "scale": x} for d, g, s, x in RUN.places()]
     return sorted({pattern.format(**place) for place in places for pattern in AUDITS})
+
+
+def all_files(wildcards):
+    """Every file that a step of this run may have written and another one reads."""
+    places = [{"dataset": d, "gathering": g, "split": s, "scale": x} for d, g, s, x in RUN.places()]
+    data = [f"results/data/{{dataset}}/{name}" for name in ("source.json", "x{scale}/volumes.npz", "x{scale}/audit.json")]
+    board = [f"{BOARD}/{name}" for name in ("manifest.parquet", "manifest.json", "audit.json")]
+    unit = [f"{UNIT}/{name}" for name in UNIT_FILES]
+    found = {pattern.format(**place) for place in places for pattern in data + board}
+    return [Path(path) for path in sorted(found | {pattern.format(**u.model_dump()) for u in RUN.units() for pattern in unit})]
 
 
 def restricted(wildcards):
@@ -183,3 +206,25 @@ def show_what_is_there():
         if subprocess.run(["atombench", *command], check=False).returncode:
             return
     logger.info("Some runs did not end well; results/board/index.html shows what there is, and why the rest is missing.")
+
+
+def remove_what_was_cut_short():
+    """Files without their end, so that they are made again; a dry run only tells."""
+    for path in cut_short(all_files(None)):
+        logger.info(f"{path} lacks its end and has to be made again.")
+        if not workflow.output_settings.dryrun:
+            path.unlink()
+
+
+def end_what_was_left_behind():
+    """Jobs on a cluster that a dead run left in this folder."""
+    if MAIN and not found.alive and (jobs := jobs_left_behind(Path())):
+        logger.info(f"SLURM jobs of an earlier run are still there; they are cancelled first: {' '.join(jobs)}")
+        try:
+            end_jobs(jobs, Path())
+        except AtomBenchError as error:
+            raise WorkflowError(str(error)) from None
+
+
+if MAIN and not found.alive:
+    remove_what_was_cut_short()

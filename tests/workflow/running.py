@@ -58,7 +58,7 @@ def killed_in(folder: Path, step: str, victim: str, *arguments: str) -> None:
     command = ["snakemake", "--cores", "2", *arguments]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with subprocess.Popen(command, cwd=folder, env=environment(folder), start_new_session=True, **quiet) as run:
-        seen = _wait_for(run, step)
+        seen = step_of(run, step)
         root = psutil.Process(run.pid)
         families = {"run": [root, *root.children(recursive=True)], "main": [root], "step": [seen]}
         for process in families[victim]:
@@ -70,7 +70,8 @@ def killed_in(folder: Path, step: str, victim: str, *arguments: str) -> None:
         assert run.returncode != 0
 
 
-def _wait_for(run: subprocess.Popen[bytes], step: str) -> psutil.Process:
+def step_of(run: subprocess.Popen[bytes], step: str) -> psutil.Process:
+    """Wait for the process of a step of a run."""
     parent, end = psutil.Process(run.pid), time.monotonic() + 300
     while time.monotonic() < end:
         assert run.poll() is None, f"snakemake ended before {step} was seen"

@@ -1,5 +1,6 @@
 """kill -9 in any step, then the same command again: it completes, and what is deterministic has the same bytes."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -49,4 +50,30 @@ def test_an_audit_that_was_killed_is_made_again(victim: str, undisturbed: dict[s
     answer = snakemake(folder, *TINY)
     assert answer.returncode == 0, answer.stdout
     assert digests(folder, *EXACT) == undisturbed
+    assert jobs(snakemake(folder, "-n", *TINY).stdout) == {}
+
+
+def test_files_that_lost_their_end_are_made_again_and_nothing_is_trained_again(
+    undisturbed: dict[str, str], tmp_path: Path
+) -> None:
+    folder = copied(tmp_path)
+    assert snakemake(folder, *TINY).returncode == 0
+    (checkpoint,) = folder.glob("results/checkpoints/*")
+    before = checkpoint.stat().st_mtime_ns
+    cut = [
+        next(folder.glob(pattern))
+        for pattern in ("results/data/*/x1/volumes.npz", "results/atom/*/*/manifest.parquet", *(
+            f"results/atom/*/*/regismcan/seed1/{name}"
+            for name in ("weights.safetensors", "training.json", "predictions.parquet", "swaps.parquet", "record.json")
+        ))
+    ]  # fmt: skip
+    for path in cut:
+        os.truncate(path, path.stat().st_size * 2 // 3)
+    told = snakemake(folder, "-n", *TINY).stdout
+    assert all(f"{path.relative_to(folder)} lacks its end" in told for path in cut)
+    assert all(path.exists() for path in cut)  # a dry run only tells
+    answer = snakemake(folder, *TINY)
+    assert answer.returncode == 0, answer.stdout
+    assert digests(folder, *EXACT) == undisturbed
+    assert checkpoint.stat().st_mtime_ns == before
     assert jobs(snakemake(folder, "-n", *TINY).stdout) == {}
