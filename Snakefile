@@ -18,6 +18,7 @@ include: "rules/audit.smk"
 include: "rules/train.smk"
 include: "rules/predict.smk"
 include: "rules/evaluate.smk"
+include: "rules/submissions.smk"
 include: "rules/track.smk"
 include: "rules/board.smk"
 

@@ -19,6 +19,12 @@ COMMANDS = {
     "lost": "say why units of a run have no record",
     "track": "mirror records and training curves into MLflow",
     "board": "build the leaderboard pages and results.csv",
+    "queries": "write a board's test queries for use without this package",
+    "new-method": "start a method of your own: a folder that works",
+    "export": "write predictions of a run as a submission has them",
+    "validate": "list all problems of a submission",
+    "score": "score a submission's predictions into records",
+    "new-key": "make a key for secret boards",
     "schema": "write the JSON Schemas of configuration, registry and records",
 }
 

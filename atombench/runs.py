@@ -179,6 +179,11 @@ def _of_newest_manifest(results: list[Result]) -> list[Result]:
     for result in results:
         record = result.record
         known = newest.setdefault(record.unit.board, record)
-        if record.training.started > known.training.started:
+        if _begun(record) > _begun(known):
             newest[record.unit.board] = record
     return [one for one in results if one.record.digests.manifest == newest[one.record.unit.board].digests.manifest]
+
+
+def _begun(record: Record) -> str:
+    """When the platform's first step began; predictions of others do not say how new a board is."""
+    return min((cost.started for cost in record.costs), default="")

@@ -12,6 +12,8 @@ from atombench.errors import ConfigError, DataError, unknown_name
 from atombench.files import read_json
 
 T = TypeVar("T")
+LONGEST_YAML = 65536  # bytes that are read of a stranger's file
+DEEPEST_YAML = 12
 
 
 class _EachKeyOnce(yaml.SafeLoader):
@@ -26,20 +28,50 @@ class _EachKeyOnce(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def read_yaml(path: Path) -> Any:
+def read_yaml(path: Path, untrusted: bool = False) -> Any:
     """Read a YAML file of plain values.
+
+    Args:
+        path: the file.
+        untrusted: whether a stranger wrote it: then it must be short, without references (which can grow without end), not
+            deeply nested, and of values that JSON knows.
 
     Raises:
         ConfigError: the file is missing, is not YAML, or names a key twice.
     """
     try:
-        return _EachKeyOnce(path.read_text(encoding="utf-8")).get_single_data()
+        if untrusted:
+            _check_harmless(path)
+        return _EachKeyOnce(path.read_text(encoding="utf-8-sig")).get_single_data()
     except OSError as error:
         msg = f"cannot read {path}: {error.strerror or error}"
         raise ConfigError(msg) from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
         msg = f"{path} is not valid YAML: {' '.join(str(error).split())}"
         raise ConfigError(msg) from error
+
+
+def _check_harmless(path: Path) -> None:
+    """Refuse what makes a YAML reader work without end.
+
+    Raises:
+        ConfigError: the file is too long, too deep, or refers to itself.
+    """
+    if path.stat().st_size > LONGEST_YAML:
+        msg = f"{path} has {path.stat().st_size} bytes, expected at most {LONGEST_YAML}"
+        raise ConfigError(msg)
+    depth = 0
+    for event in yaml.parse(path.read_text(encoding="utf-8-sig"), Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            msg = f"{path}: references (& and *) are not allowed; write the value out"
+            raise ConfigError(msg)
+        if tag := getattr(event, "tag", None):
+            msg = f"{path}: tags such as {str(tag)[:40]!r} are not allowed; write plain values"
+            raise ConfigError(msg)
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST_YAML:
+            msg = f"{path} is nested more than {DEEPEST_YAML} deep"
+            raise ConfigError(msg)
 
 
 def validated(adapter: TypeAdapter[T], content: Any, source: str) -> T:
@@ -51,8 +83,13 @@ def validated(adapter: TypeAdapter[T], content: Any, source: str) -> T:
     try:
         return adapter.validate_python(content)
     except ValidationError as error:
-        msg = f"{source}: " + "; ".join(_worded(problem, adapter) for problem in error.errors())
+        msg = f"{source}: " + "; ".join(problem_lines(error, adapter))
         raise ConfigError(msg) from error
+
+
+def problem_lines(error: ValidationError, adapter: TypeAdapter[Any]) -> list[str]:
+    """Every problem that pydantic found, each in one line; for an unknown key with the nearest valid one."""
+    return [_worded(problem, adapter) for problem in error.errors(include_url=False, include_context=False)]
 
 
 def read_model(adapter: TypeAdapter[T], path: Path) -> T:

@@ -184,13 +184,15 @@ def _log(client: Any, experiment: str, result: Result, source: str) -> None:
     from mlflow.entities import Metric, Param, RunTag
 
     record = result.record
-    start = int(1000 * datetime.fromisoformat(record.training.started).timestamp())
-    end = start + int(1000 * (record.training.seconds + record.predicting.seconds))
+    cost = record.costs[0] if record.costs else None
+    start = int(1000 * datetime.fromisoformat(cost.started).timestamp()) if cost else 0  # predictions of others have no time
+    end = start + int(1000 * sum(one.seconds for one in record.costs))
     run = client.create_run(experiment, start, tags={UNIT_TAG: record.unit.key, SOURCE_TAG: source}, run_name=record.unit.key)
     params = {**record.unit.model_dump(), **{f"option.{name}": value for name, value in record.options.items()}}
     tags = {
         "atombench.protocol": record.protocol_version, "atombench.status": record.status, "atombench.role": record.role,
-        "git.commit": record.training.commit, "git.dirty": str(record.training.dirty),
+        "atombench.origin": record.origin,
+        **({"git.commit": cost.commit, "git.dirty": str(cost.dirty)} if cost else {}),
         **{f"digest.{name}": value for name, value in record.digests.model_dump().items()},
     }  # fmt: skip
     metrics = [

@@ -7,17 +7,20 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from atombench.atom.secret import is_secret, read_key
 from atombench.config import check_run
 from atombench.damage import cut_short
 from atombench.dead_jobs import end_jobs, jobs_left_behind
 from atombench.errors import AtomBenchError
+from atombench.evaluation.record import Unit
 from atombench.methods.label import Label
-from atombench.methods.registry import default_options, entry_of, resolved_options
+from atombench.methods.registry import code_of, default_options, entry_of, resolved_options
 from atombench.methods.table import METHODS
 from atombench.orphans import lead_steps
 from atombench.provenance import code_digest
 from atombench.schema import read_yaml
 from atombench.stale_lock import release_stale_lock
+from atombench.submissions.picked_up import pick_up
 from atombench.tracking import VARIABLE as TRACKING_SERVER
 from atombench.volumes.registry import Row, read_registry
 from atombench.volumes.sources import READERS
@@ -45,6 +48,12 @@ try:
 except AtomBenchError as error:
     raise WorkflowError(str(error)) from None
 
+SUBMITTED = pick_up(RUN.places())
+UNITS = [*RUN.units(), *SUBMITTED.files]
+if MAIN:
+    for told in SUBMITTED.left_out:
+        logger.info(f"Left out: {told}")
+
 BOARD = "results/atom/{dataset}/{gathering}-{split}-x{scale}"
 AUDITS = ("results/data/{dataset}/x{scale}/audit.json", f"{BOARD}/audit.json")
 STORE = "results/mlflow/mlflow.db"
@@ -67,13 +76,23 @@ wildcard_constraints:
     gathering="|".join(RUN.names("gatherings")),
     split="|".join(RUN.names("splits")),
     scale="|".join(str(scale) for scale in RUN.names("scales")),
-    method="|".join(sorted({re.escape(unit.method) for unit in RUN.units()})),
+    method="|".join(sorted({re.escape(unit.method) for unit in UNITS})),
     seed="[0-9]+",
 
 
 def all_records(wildcards):
-    """Records of every unit of the matrix."""
-    return [f"{UNIT}/record.json".format(**unit.model_dump()) for unit in RUN.units()]
+    """Records of every unit of the matrix, and of what others sent in for its boards."""
+    return [f"{UNIT}/record.json".format(**unit.model_dump()) for unit in UNITS]
+
+
+def all_queries(wildcards):
+    """Queries of every board of the run."""
+    return [f"results/queries/{d}/{g}-{s}-x{x}/board.json" for d, g, s, x in RUN.places()]
+
+
+def submitted_files(wildcards):
+    """What a submission's score depends on, besides the board."""
+    return SUBMITTED.files_of(Unit(**dict(wildcards.items())))
 
 
 def all_runs(wildcards):
@@ -95,7 +114,7 @@ def all_files(wildcards):
     board = [f"{BOARD}/{name}" for name in ("manifest.parquet", "manifest.json", "audit.json")]
     unit = [f"{UNIT}/{name}" for name in UNIT_FILES]
     found = {pattern.format(**place) for place in places for pattern in data + board}
-    return [Path(path) for path in sorted(found | {pattern.format(**u.model_dump()) for u in RUN.units() for pattern in unit})]
+    return [Path(path) for path in sorted(found | {pattern.format(**u.model_dump()) for u in UNITS for pattern in unit})]
 
 
 def restricted(wildcards):
@@ -111,6 +130,16 @@ def row_of(step):
         return REGISTRY[wildcards.dataset].model_dump_json(exclude={*Row.model_fields, "released_sampler", *unused})
 
     return content
+
+
+def key_digest(wildcards):
+    """Digest of the key of a secret board, so that another key draws other poses; empty for public boards."""
+    if not is_secret(wildcards.gathering):
+        return ""
+    try:
+        return hashlib.sha256(f"rule split {read_key()}".encode()).hexdigest()
+    except AtomBenchError as error:
+        raise WorkflowError(str(error)) from None
 
 
 def sampler_variant(wildcards):
@@ -139,8 +168,7 @@ def method_code(command):
     """Digest of a sub-command's code together with the method's file."""
 
     def digest(wildcards):
-        entry = entry_of(wildcards.method)
-        return f"{entry.cls} {code_digest(f'atombench.commands.{command}', entry.module)}"
+        return f"{entry_of(wildcards.method).cls} {code_of(wildcards.method, f'atombench.commands.{command}')}"
 
     return digest
 
@@ -183,13 +211,17 @@ def gpus_at_hand(wildcards):
 
 def pattern_of(learned):
     """Regular expression for the run's methods that are networks, or those that are not."""
-    names = {unit.method for unit in RUN.units() if entry_of(unit.method).learned == learned}
+    return one_of({unit.method for unit in RUN.units() if entry_of(unit.method).learned == learned})
+
+
+def one_of(names):
+    """Regular expression for one of these names."""
     return "|".join(sorted(re.escape(name) for name in names)) or "(?!)"
 
 
 def show_what_is_there():
     """After a run that did not end well: the board with what there is, and with the runs that were lost and why."""
-    folders = [Path(f"{UNIT}/record.json".format(**unit.model_dump())) for unit in RUN.units()]
+    folders = [Path(f"{UNIT}/record.json".format(**unit.model_dump())) for unit in UNITS]
     records = [str(path) for path in folders if path.is_file()]
     if not records:
         return

@@ -13,6 +13,8 @@ rule evaluate:
         "logs/evaluate/{dataset}-{gathering}-{split}-x{scale}-{method}-{seed}.log",
     benchmark:
         "results/benchmarks/evaluate/{dataset}-{gathering}-{split}-x{scale}-{method}-{seed}.tsv"
+    wildcard_constraints:
+        method=one_of({unit.method for unit in RUN.units()}),
     conda:
         "../envs/atombench.yaml"
     threads: 1

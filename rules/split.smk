@@ -16,6 +16,7 @@ rule split:
         runtime=growing(30),
     params:
         variant=sampler_variant,
+        key=key_digest,
         code=code_digest("atombench.commands.split"),
     shell:
         "atombench split --volumes {input.volumes} --gathering {wildcards.gathering} --split {wildcards.split}"

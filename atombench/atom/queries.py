@@ -11,6 +11,7 @@ from atombench import PROTOCOL, streams
 from atombench.atom.geometry import BlockGrid
 from atombench.atom.labels import Labels
 from atombench.atom.manifest import Manifest
+from atombench.atom.secret import public_gathering
 from atombench.atom.sections import cut
 from atombench.errors import DataError
 from atombench.volumes.volume_set import VolumeSet
@@ -64,7 +65,7 @@ def make_queries(volumes: VolumeSet, manifest: Manifest) -> Queries:
     place = np.searchsorted(rows, sections.volume)
     chosen = volumes.volumes[rows]
     pixels = cut(chosen, place, sections.points(manifest.grid), manifest.grid)
-    return Queries(manifest.grid, manifest.gathering, chosen, place, pixels)
+    return Queries(manifest.grid, public_gathering(manifest.gathering), chosen, place, pixels)
 
 
 def query_labels(manifest: Manifest) -> Labels:

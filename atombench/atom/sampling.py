@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from atombench import PROTOCOL, streams
 from atombench.atom.geometry import BlockGrid, section_points
 from atombench.atom.labels import label_sections
+from atombench.atom.secret import SUFFIX, is_secret, public_gathering, read_key
 from atombench.errors import ConfigError, unknown_name
 from atombench.volumes.volume_set import SPLITS
 
@@ -33,7 +34,8 @@ UNIFORM_SECTIONS = {"train": 152, "val": 152, "test": 168}  # per volume, as man
 UNIFORM_SHARES = {"train": 0.8, "val": 0.1, "test": 0.1}  # of all positions; disjoint
 UNIFORM_ROUNDS = 64
 
-GATHERINGS = ("hard", "easy", "uniform")
+PUBLIC_GATHERINGS = ("hard", "easy", "uniform")
+GATHERINGS = (*PUBLIC_GATHERINGS, *(f"{name}{SUFFIX}" for name in PUBLIC_GATHERINGS))
 SPLIT_RULES = ("none", "pos", "vol")
 VARIANTS = ("medmnist", "adni")
 
@@ -68,7 +70,8 @@ def sampler(gathering: str, split: str, dataset: str, grid: BlockGrid, variant: 
         variant: which of the released code's two generators draws the positions (hard and easy only).
 
     Raises:
-        ConfigError: the gathering, the split rule or the variant is unknown; the nearest is suggested.
+        ConfigError: the gathering, the split rule or the variant is unknown (the nearest is suggested), or the board is secret
+            and there is no key.
     """
     for what, name, valid in (
         ("gathering", gathering, GATHERINGS),
@@ -77,9 +80,30 @@ def sampler(gathering: str, split: str, dataset: str, grid: BlockGrid, variant: 
     ):
         if name not in valid:
             raise ConfigError(unknown_name(what, name, valid))
+    if is_secret(gathering):
+        public = public_gathering(gathering)
+        keyed = sampler(public, split, f"{dataset} {read_key()}", grid, variant)
+        return SecretSampler(sampler(public, split, dataset, grid, variant), keyed)
     if gathering == "uniform":
         return UniformSampler(dataset, grid, split)
     return ReleasedSampler(dataset, gathering, split, released_positions(split, variant, grid.scale))
+
+
+@dataclass(frozen=True)
+class SecretSampler:
+    """Another sampler with test poses from streams that a key belongs to; training and validation are public."""
+
+    public: Sampler
+    keyed: Sampler = field(repr=False)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Sections per volume in each part."""
+        return self.public.counts
+
+    def draw(self, part: str, volume: str) -> Poses:
+        """Poses of one volume's sections."""
+        return (self.keyed if part == "test" else self.public).draw(part, volume)
 
 
 @dataclass(frozen=True)

@@ -138,7 +138,7 @@ def build_board(
 def _start_page(
     records: list[Record], boards: list[dict[str, Any]], cards: list[Card], left_out: Sequence[str], paper: bool
 ) -> str:
-    commits = sorted({record.training.commit[:12] + ("+" if record.training.dirty else "") for record in records})
+    commits = sorted({cost.commit[:12] + ("+" if cost.dirty else "") for record in records for cost in record.costs[:1]})
     return _rendered(
         "index.html.j2", boards=boards, cards=cards, left_out=left_out, paper=paper, columns=SHOWN, protocol=PROTOCOL,
         version=__version__, runs=len(records), commits=commits, transfers=transfers(records),
@@ -261,7 +261,8 @@ def _method_row(method: str, here: pd.DataFrame, records: list[Record], roles: d
     return {
         "method": method,
         "role": roles.get(method, "theory"),
-        "note": _note(method),
+        "note": next((str(run.card["note"]) for run in runs if "note" in run.card), "") or _note(method),
+        "origin": next((run.origin for run in runs), "platform"),
         "status": str(mine["status"].iloc[0]) if len(mine) else "failed",
         "seeds": [record.unit.seed for record in runs],
         "cells": cells,

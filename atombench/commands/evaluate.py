@@ -3,7 +3,7 @@
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from pydantic import TypeAdapter
@@ -16,12 +16,15 @@ from atombench.evaluation.evaluate import details, evaluate
 from atombench.evaluation.protocols import PRIMARY
 from atombench.evaluation.record import Digests, Metric, Record, StepFile, Unit, save_record
 from atombench.files import file_digest
+from atombench.methods.label import Label
 from atombench.methods.predictions import load_predictions
-from atombench.methods.registry import entry_of
+from atombench.methods.registry import code_of, entry_of, is_external
 from atombench.methods.swaps import load_swaps
+from atombench.paths import SUBMISSIONS
 from atombench.progress import log_to, logger
-from atombench.provenance import code_digest
 from atombench.schema import read_model
+from atombench.submissions.problems import Problems
+from atombench.submissions.validate import read_submission
 from atombench.volumes.volume_set import VolumeSet
 
 STEP_FILE = TypeAdapter(StepFile)
@@ -120,14 +123,26 @@ def _record(files: Files, seed: int, manifest: Manifest, volumes: VolumeSet) -> 
         ),
         status="complete",
         role=entry.role,
+        origin="submitted method" if is_external(files.method) else "platform",
+        card=_card(files.method),
         options=trained.facts,
         about=predicted.facts,
         digests=Digests(
             volumes=volumes.digest, manifest=manifest.digest, weights=file_digest(files.weights),
-            predictions=file_digest(files.predictions), code=code_digest(*STEPS, entry.module),
+            predictions=file_digest(files.predictions), code=code_of(files.method, *STEPS),
         ),
         training=trained.cost,
         predicting=predicted.cost,
         volumes=[volumes.ids[row] for row in manifest.volume_rows("test")],
         metrics=[],
     )  # fmt: skip
+
+
+def _card(method: str) -> dict[str, Any]:
+    """What a submitter says of a method; nothing for the platform's own."""
+    if not is_external(method):
+        return {}
+    submission = read_submission(SUBMISSIONS / Label.read(method).name, problems := Problems())
+    if submission is None:
+        raise ConfigError("; ".join(problems.lines))
+    return submission.card

@@ -11,6 +11,8 @@ from atombench.config import RunConfig
 from atombench.evaluation.record import Record
 from atombench.files import write_json
 from atombench.schema import json_schema
+from atombench.submissions.queries import BoardFile
+from atombench.submissions.schema import Submission
 from atombench.volumes.registry import DatasetRow
 
 
@@ -23,6 +25,7 @@ class Registry(RootModel[dict[str, DatasetRow]]):
 
 
 SCHEMAS: dict[str, type[BaseModel]] = {"run": RunConfig, "datasets": Registry, "record": Record, "audit": Audit}
+SCHEMAS |= {"submission": Submission, "queries": BoardFile}
 
 
 def run(out: Annotated[Path, typer.Option(help="Folder for the schemas.")] = Path("config/schema")) -> None:

@@ -26,10 +26,10 @@ from atombench.files import write_json, written_whole
 from atombench.gpu_slots import claim_gpu
 from atombench.methods.contract import Resources, Weights, make_task
 from atombench.methods.failure import MethodFailure, own_faults
-from atombench.methods.registry import build, device_for, entry_of
+from atombench.methods.registry import build, code_of, device_for, entry_of
 from atombench.methods.weights import save_failure, save_weights
 from atombench.progress import log_to, logger
-from atombench.provenance import code_digest, versions
+from atombench.provenance import versions
 from atombench.training.checkpoint import Checkpoint
 from atombench.volumes.volume_set import VolumeSet
 
@@ -64,7 +64,8 @@ def run(
     kept = None
     if checkpoint is not None:
         machine = [resources.device.partition(":")[0], versions()["torch"]]
-        binding = [method, built.options.model_dump(), seed, volume_set.digest, drawn.digest, code_of(method), *machine]
+        code = code_of(method, "atombench.commands.train")
+        binding = [method, built.options.model_dump(), seed, volume_set.digest, drawn.digest, code, *machine]
         kept = Checkpoint(checkpoint, hashlib.sha256(json.dumps(binding).encode()).hexdigest(), checkpoint_seconds)
     failure = ""
     weights: Weights = {}
@@ -81,8 +82,3 @@ def run(
     spent = meter.read(kept.earlier_seconds, kept.attempts) if kept else meter.read()
     write_json(cost, {"facts": built.options.model_dump(), "cost": spent.model_dump(), "failure": failure})
     logger.info("%s %s seed %d in %.1f s", failure or "trained", method, seed, spent.seconds)
-
-
-def code_of(method: str) -> str:
-    """Digest of the code that trains a method."""
-    return code_digest("atombench.commands.train", entry_of(method).module)

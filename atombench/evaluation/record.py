@@ -17,6 +17,7 @@ from atombench.files import write_json
 from atombench.schema import read_model
 
 RECORD_VERSION = 1
+Origin = Literal["platform", "submitted method", "submitted predictions"]
 
 
 class Part(BaseModel):
@@ -116,12 +117,14 @@ class Record(Part):
     unit: Unit
     status: Literal["complete", "failed"]
     reason: str = ""
+    origin: Origin = Field(default="platform", description="whose method it is, and who ran it")
+    card: dict[str, Any] = Field(default={}, description="what a submitter says of the model")
     role: str
     options: dict[str, Any]
     about: dict[str, Any]
     digests: Digests
-    training: Cost
-    predicting: Cost
+    training: Cost | None = Field(description="measured by the platform; none for submitted predictions")
+    predicting: Cost | None
     volumes: list[str]
     metrics: list[Metric]
     strata: list[Stratum] = []
@@ -131,6 +134,11 @@ class Record(Part):
     def find(self, protocol: str, metric: str) -> Metric | None:
         """One metric, if the run has it."""
         return next((found for found in self.metrics if (found.protocol, found.metric) == (protocol, metric)), None)
+
+    @property
+    def costs(self) -> list[Cost]:
+        """What the platform's steps cost; nothing for submitted predictions."""
+        return [cost for cost in (self.training, self.predicting) if cost is not None]
 
 
 _RECORD: TypeAdapter[Record] = TypeAdapter(Record)

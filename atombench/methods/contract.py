@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from atombench.atom.geometry import BLOCKS, BOXES, BlockGrid
 from atombench.atom.manifest import Manifest, Sections
 from atombench.atom.queries import Queries, check_belongs
+from atombench.atom.secret import public_gathering
 from atombench.errors import DataError
 from atombench.training.checkpoint import Checkpoint
 from atombench.volumes.volume_set import VolumeSet
@@ -152,4 +153,4 @@ def make_task(volumes: VolumeSet, manifest: Manifest) -> Task:
         return Sections(place[sections.volume].astype(np.int32), sections.index, sections.centres, sections.normals)
 
     train, val = moved(manifest.parts["train"]), moved(manifest.parts["val"])
-    return Task(manifest.grid, manifest.gathering, volumes.volumes[rows], train, val)
+    return Task(manifest.grid, public_gathering(manifest.gathering), volumes.volumes[rows], train, val)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -11,9 +12,11 @@ from pydantic import TypeAdapter
 
 from atombench.errors import ConfigError, unknown_name
 from atombench.methods.contract import Method
+from atombench.methods.external import external_entry, external_options, folder_digest
 from atombench.methods.label import Label
 from atombench.methods.table import METHODS, Entry
 from atombench.paths import METHOD_OPTIONS
+from atombench.provenance import code_digest
 from atombench.schema import read_yaml, validated
 
 
@@ -24,9 +27,28 @@ def entry_of(name: str) -> Entry:
         ConfigError: there is no such method; the nearest name is suggested.
     """
     base = Label.read(name).name
-    if base not in METHODS:
+    entry = METHODS.get(base) or external_entry(base)
+    if entry is None:
         raise ConfigError(unknown_name("method", base, METHODS))
-    return METHODS[base]
+    return entry
+
+
+def is_external(name: str) -> bool:
+    """Whether a label is of a submitted method or predictions."""
+    return Label.read(name).name not in METHODS
+
+
+def code_of(name: str, *commands: str) -> str:
+    """Digest of the code that sub-commands use for a method: the package's, and for a submitted one also its folder's.
+
+    Raises:
+        ConfigError: the method is unknown.
+    """
+    entry = entry_of(name)
+    if is_external(name):
+        both = code_digest(*commands, "atombench.methods.sandbox_child") + folder_digest(Label.read(name).name)
+        return hashlib.sha256(both.encode()).hexdigest()
+    return code_digest(*commands, entry.module)
 
 
 def build(name: str, options: Mapping[str, Any]) -> Method:
@@ -36,6 +58,10 @@ def build(name: str, options: Mapping[str, Any]) -> Method:
         ConfigError: the method or an option is unknown, or a value is not valid.
     """
     entry = entry_of(name)
+    if is_external(name):
+        sandbox = import_module("atombench.methods.sandbox")  # by name: the platform's own methods do not depend on it
+        boxed: Method = sandbox.SandboxedMethod(Label.read(name).name, dict(options))
+        return boxed
     cls = getattr(import_module(entry.module), entry.cls)
     method: Method = cls(validated(TypeAdapter(cls.Options), dict(options), f"options of {name}"))
     return method
@@ -76,6 +102,8 @@ def resolved_options(name: str, overrides: Mapping[str, Any], defaults: dict[str
         ConfigError: an override names no option (the nearest is suggested), or has another type than the default.
     """
     entry_of(name)
+    if is_external(name):
+        return external_options(Label.read(name).name, dict(overrides))
     options = dict(defaults[Label.read(name).name])
     for key, value in overrides.items():
         if key not in options:

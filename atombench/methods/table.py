@@ -16,7 +16,7 @@ class Entry:
     Attributes:
         module: dotted name of its file.
         cls: its class in that file.
-        role: `control`, `search` or `network`.
+        role: `control`, `search`, `network`, or `submission` of others.
         seeded: whether repetitions with other seeds differ; a method that is not seeded runs once.
         note: one sentence for the board.
         learned: whether it is a trained network, which may use a GPU and whose inputs are exchanged as a test.
@@ -26,7 +26,7 @@ class Entry:
 
     module: str
     cls: str
-    role: Literal["control", "search", "network"]
+    role: Literal["control", "search", "network", "submission"]
     seeded: bool
     note: str
     learned: bool = False

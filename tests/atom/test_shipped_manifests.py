@@ -13,7 +13,7 @@ import pytest
 
 from atombench.atom.geometry import BlockGrid
 from atombench.atom.manifest import Manifest, draw_parts, make_manifest
-from atombench.atom.sampling import GATHERINGS, SPLIT_RULES, VARIANTS, sampler
+from atombench.atom.sampling import PUBLIC_GATHERINGS, SPLIT_RULES, VARIANTS, sampler
 from atombench.atom.splits import section_counts
 from atombench.cli import main
 from atombench.errors import FetchError
@@ -73,7 +73,7 @@ def test_a_set_that_is_not_at_hand_is_named_and_left_out(
     assert "ixi-t1 is left out" in printed.err
 
 
-@pytest.mark.parametrize(("gathering", "split", "variant"), list(product(GATHERINGS, SPLIT_RULES, VARIANTS)))
+@pytest.mark.parametrize(("gathering", "split", "variant"), list(product(PUBLIC_GATHERINGS, SPLIT_RULES, VARIANTS)))
 def test_sizes_are_those_of_the_drawn_manifest(gathering: str, split: str, variant: str) -> None:
     volumes = volume_set((3, 2, 2))
     manifest = make_manifest(volumes, gathering, split, 1, variant)
@@ -92,16 +92,16 @@ def test_table_4_is_drawn_alike_everywhere(dataset: str, gathering: str, split: 
     assert draw(dataset, gathering, split).digest == DIGESTS["as drawn, without volumes"][f"{dataset}/{gathering}/{split}"]
 
 
-@pytest.mark.parametrize(("gathering", "split"), list(product(GATHERINGS, SPLIT_RULES)))
+@pytest.mark.parametrize(("gathering", "split"), list(product(PUBLIC_GATHERINGS, SPLIT_RULES)))
 def test_the_embedded_manifests_are_the_same_everywhere(gathering: str, split: str, mni: VolumeSet) -> None:
     assert make_manifest(mni, gathering, split, 1).digest == DIGESTS["mni-subjects"][f"x1/{gathering}/{split}"]
 
 
 @pytest.mark.parametrize("scale", [2, 3])
 def test_manifests_of_larger_scales_are_the_same_everywhere(scale: int) -> None:
-    draws = [sampler(gathering, "none", "mni-subjects", BlockGrid(scale)) for gathering in GATHERINGS]
+    draws = [sampler(gathering, "none", "mni-subjects", BlockGrid(scale)) for gathering in PUBLIC_GATHERINGS]
     ids, splits = ("a", "b", "c"), ("train", "val", "test")
-    for gathering, drawn in zip(GATHERINGS, draws, strict=True):
+    for gathering, drawn in zip(PUBLIC_GATHERINGS, draws, strict=True):
         parts = draw_parts("toy", ids, splits, "none", drawn)
         found = Manifest("toy", gathering, "none", scale, "", parts)
         assert found.digest == DIGESTS["toy"][f"x{scale}/{gathering}/none"]

@@ -20,10 +20,7 @@ from atombench.errors import DataError
 from atombench.tensors import load_tensors
 from tests.slurm.cluster import Cluster
 
-STARVED = (
-    "train:gpu=0,mem_mb=250 if attempt < 2 else 1500", "predict:gpu=0,mem_mb=250 if attempt < 2 else 1500",
-)  # fmt: skip
-ENOUGH = ("train:gpu=0", "predict:gpu=0")
+STARVED = ("--set-resources", *(f"{rule}:mem_mb=250 if attempt < 2 else 1500" for rule in ("train", "predict")))
 
 
 @dataclass

@@ -61,8 +61,8 @@ def test_after_a_fault_the_same_command_ends_with_the_same_bytes(
     place = tmp_path / "disk"
     with faults.small_disk(place, DISK_MB) if fault is faults.disk_full else nullcontext():
         folder = copied(place / "run")
-        resources = faults.STARVED if fault is faults.over_memory else faults.ENOUGH
-        with begun(slurm, folder, tmp_path / "first.log", *CONFIG, "--set-resources", *resources) as run:
+        resources = faults.STARVED if fault is faults.over_memory else ()
+        with begun(slurm, folder, tmp_path / "first.log", *CONFIG, *resources) as run:
             scene = faults.Scene(slurm, folder, run, dice)
             moment = dice.randrange(steps)
             scene.wait(f"{moment} finished jobs", lambda: len(ended(slurm, folder)) >= moment)
@@ -71,7 +71,7 @@ def test_after_a_fault_the_same_command_ends_with_the_same_bytes(
             status = run.wait(timeout=600)
         finished = faults.finished_trainings(folder)
         submitted = len(ended(slurm, folder))
-        second, said = on_cluster(slurm, folder, *CONFIG, "--set-resources", *faults.ENOUGH)
+        second, said = on_cluster(slurm, folder, *CONFIG)
         sys.stdout.write(
             f"\nrun {number}: after {moment} of {steps} jobs {told}; snakemake ended with {status} after {submitted} jobs,"
             f" {len(finished)} of 2 trainings finished; again: {second}, {len(ended(slurm, folder)) - submitted} jobs\n"

@@ -1,0 +1,253 @@
+"""Named arrays from files that strangers wrote: Parquet, CSV, or npz without pickles.
+
+Sizes are checked before anything is unpacked, and a file is never trusted to hold what it says. Nothing in it can be run.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from atombench.errors import DataError, unknown_name
+
+QUERY = "query"
+Arrays = dict[str, NDArray[Any]]
+BYTES_PER_NUMBER = 8
+BYTES_PER_CSV_NUMBER = 30
+NUMBERED = re.compile(r"(?P<base>[a-z]+)_(?P<number>\d{1,3}|[ijk])")  # one column of an array, from 0; i, j, k for axes
+SPARE_BYTES = 1 << 20
+LONGEST_HEADER = 1 << 18  # bytes of the first line of a CSV file, or of an array's description
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a file may hold.
+
+    Attributes:
+        rows: one per query.
+        widths: numbers per row of each array at most.
+        whole: names of arrays of whole numbers.
+    """
+
+    rows: int
+    widths: dict[str, int]
+    whole: tuple[str, ...] = ()
+
+    @property
+    def numbers(self) -> int:
+        """Numbers that all arrays have together at most."""
+        return self.rows * sum(self.widths.values())
+
+    def check_name(self, name: str) -> None:
+        """Refuse an array that has no meaning here.
+
+        Raises:
+            DataError: it has none; the nearest name is suggested.
+        """
+        if name != QUERY and name not in self.widths:
+            raise DataError(unknown_name("column", name[:60], [QUERY, *self.widths]))
+
+
+def read_arrays(path: Path, expected: Expected) -> Arrays:
+    """Read a file of answers; `query` (M,) holds names, all else is (M, width) of numbers.
+
+    Raises:
+        DataError: the file is damaged, too large, of another kind than its name says, or holds what it should not.
+    """
+    readers: dict[str, Callable[[Path, Expected], Arrays]] = {".parquet": _parquet, ".csv": _csv, ".npz": _npz}
+    reader = readers.get(path.suffix)
+    if reader is None:
+        msg = f"expected a file that ends in {', '.join(readers)}, got {path.suffix or 'no ending'}"
+        raise DataError(msg)
+    per_number = BYTES_PER_CSV_NUMBER if path.suffix == ".csv" else 2 * BYTES_PER_NUMBER
+    largest = expected.numbers * per_number + SPARE_BYTES
+    if path.stat().st_size > largest:
+        msg = f"the file has {path.stat().st_size} bytes; answers to {expected.rows} queries need at most {largest}"
+        raise DataError(msg)
+    try:
+        arrays = reader(path, expected)
+    except (pa.ArrowException, OSError, zipfile.BadZipFile, ValueError, EOFError, OverflowError, NotImplementedError) as error:
+        kind = {".parquet": "Parquet", ".csv": "CSV in UTF-8", ".npz": "npz"}[path.suffix]
+        msg = f"is not a valid {kind} file: {error or type(error).__name__}"
+        raise DataError(msg) from error
+    if QUERY not in arrays:
+        raise DataError("there is no column 'query' with the names of the queries")
+    return arrays
+
+
+def _parquet(path: Path, expected: Expected) -> Arrays:
+    with pq.ParquetFile(path, memory_map=False, thrift_string_size_limit=1 << 22, thrift_container_size_limit=1 << 18) as file:
+        about = file.metadata
+        _check_rows(about.num_rows, expected)
+        for name in file.schema_arrow.names:
+            expected.check_name(_base(name))
+        unpacked = sum(about.row_group(number).total_byte_size for number in range(about.num_row_groups))
+        if unpacked > expected.numbers * 2 * BYTES_PER_NUMBER + SPARE_BYTES:
+            msg = f"the file unpacks to {unpacked} bytes, more than any answers to {expected.rows} queries"
+            raise DataError(msg)
+        table = file.read(use_threads=False)
+    table.validate(full=True)
+    if len(set(table.column_names)) != len(table.column_names):
+        raise DataError("a column stands in the file twice")
+    return _from_table(table, expected)
+
+
+def _csv(path: Path, expected: Expected) -> Arrays:
+    with path.open("rb") as stream:
+        head = stream.readline(LONGEST_HEADER)
+    if b"\0" in head or head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise DataError("the file is not text in UTF-8; UTF-16 and binary files cannot be read")
+    try:
+        names = head.decode("utf-8-sig").strip("\r\n").split(",")
+    except UnicodeDecodeError as error:
+        msg = f"the first line is not UTF-8: {error.reason} at byte {error.start}"
+        raise DataError(msg) from error
+    if twice := [name for name in names if names.count(name) > 1]:
+        msg = f"the column {twice[0][:60]!r} stands in the first line twice"
+        raise DataError(msg)
+    for name in names:
+        expected.check_name(_base(name))
+    whole = {name for name in names if _base(name) in expected.whole}
+    types = {name: pa.string() if name == QUERY else pa.int64() if name in whole else pa.float64() for name in names}
+    table = pa.csv.read_csv(
+        path,
+        read_options=pa.csv.ReadOptions(use_threads=False, block_size=1 << 24),
+        parse_options=pa.csv.ParseOptions(quote_char=False, ignore_empty_lines=False),
+        convert_options=pa.csv.ConvertOptions(column_types=types, null_values=[], strings_can_be_null=False),
+    )
+    _check_rows(table.num_rows, expected)
+    return _from_table(table, expected)
+
+
+def _check_rows(rows: int, expected: Expected) -> None:
+    if rows != expected.rows:
+        msg = f"expected {expected.rows} rows, one per query of the board, got {rows}"
+        raise DataError(msg)
+
+
+def _from_table(table: pa.Table, expected: Expected) -> Arrays:
+    """List columns as they are, and numbered columns (`ranked_0`, `ranked_1`, ..., `centre_i`, ...) side by side."""
+    arrays: Arrays = {}
+    numbered: dict[str, dict[int, str]] = {}
+    for name in table.column_names:
+        found = NUMBERED.fullmatch(name)
+        if name == QUERY:
+            arrays[QUERY] = _texts(table[name])
+        elif found is None:
+            arrays[name] = _lists(name, table[name], expected)
+        else:
+            place = "ijk".find(found["number"])
+            numbered.setdefault(found["base"], {})[place if place >= 0 else int(found["number"])] = name
+    for base, columns in numbered.items():
+        numbers = sorted(columns)
+        if base in arrays or numbers != list(range(len(numbers))) or len(numbers) > expected.widths.get(base, 0):
+            msg = f"columns of {base!r} must be numbered from 0 to at most {expected.widths.get(base, 0) - 1} without a gap"
+            raise DataError(msg)
+        arrays[base] = np.stack([_numbers(base, table[columns[key]], expected) for key in numbers], axis=1)
+    return arrays
+
+
+def _base(name: str) -> str:
+    found = NUMBERED.fullmatch(name)
+    return found["base"] if found else name
+
+
+def _texts(column: pa.ChunkedArray) -> NDArray[Any]:
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        msg = f"column 'query' must hold text, it holds {column.type}"
+        raise DataError(msg)
+    if column.null_count:
+        msg = f"column 'query' lacks {column.null_count} values"
+        raise DataError(msg)
+    return np.asarray(column.to_pylist(), dtype=object)
+
+
+def _lists(name: str, column: pa.ChunkedArray, expected: Expected) -> NDArray[Any]:
+    kind = column.type
+    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)):
+        return _numbers(name, column, expected)[:, None]
+    lengths = pc.list_value_length(column)
+    span = pc.min_max(lengths).as_py()
+    if column.null_count or span["min"] != span["max"] or not 1 <= (span["max"] or 0) <= expected.widths[name]:
+        msg = f"column {name!r} must hold 1 to {expected.widths[name]} numbers, as many in every row, got {span}"
+        raise DataError(msg)
+    flat = pa.chunked_array([chunk.flatten() for chunk in column.chunks], type=kind.value_type)
+    return _numbers(name, flat, expected).reshape(len(column), span["max"])
+
+
+def _numbers(name: str, column: pa.ChunkedArray, expected: Expected) -> NDArray[Any]:
+    kind = column.type
+    if not (pa.types.is_integer(kind) or (pa.types.is_floating(kind) and name not in expected.whole)):
+        msg = f"column {name!r} must hold {'whole numbers' if name in expected.whole else 'numbers'}, it holds {kind}"
+        raise DataError(msg)
+    if column.null_count:
+        msg = f"column {name!r} lacks {column.null_count} values"
+        raise DataError(msg)
+    return np.asarray(column.to_numpy())
+
+
+def _npz(path: Path, expected: Expected) -> Arrays:
+    arrays: Arrays = {}
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            name = member.filename.removesuffix(".npy")
+            if name == member.filename:
+                msg = f"the archive holds {member.filename[:60]!r}, which is no array of NumPy's"
+                raise DataError(msg)
+            expected.check_name(name)
+            if name in arrays:
+                msg = f"the array {name!r} stands in the archive twice"
+                raise DataError(msg)
+            if member.flag_bits & 1:
+                raise DataError("the archive is encrypted")
+            arrays[name] = _member(archive, member, name, expected)
+    return arrays
+
+
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, expected: Expected) -> NDArray[Any]:
+    """One array, whose description is read before its content is unpacked."""
+    with archive.open(member) as stream:
+        version = np.lib.format.read_magic(stream)
+        if version not in ((1, 0), (2, 0)):
+            msg = f"array {name!r} is of format {version}, expected 1.0 or 2.0"
+            raise DataError(msg)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, fortran, dtype = read(stream, max_header_size=LONGEST_HEADER)
+        _check_member(name, shape, fortran, dtype, expected)
+        size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        content = stream.read(size + 1)
+        if len(content) != size:
+            msg = f"array {name!r} says that it has {size} bytes, it has {'more' if len(content) > size else len(content)}"
+            raise DataError(msg)
+    array = np.frombuffer(content, dtype).reshape(shape)
+    if name == QUERY:
+        return np.asarray([text.decode("utf-8") if isinstance(text, bytes) else str(text) for text in array], dtype=object)
+    return array if array.ndim == 2 else array[:, None]
+
+
+def _check_member(name: str, shape: tuple[int, ...], fortran: bool, dtype: np.dtype[Any], expected: Expected) -> None:
+    wanted = "text" if name == QUERY else "whole numbers" if name in expected.whole else "numbers"
+    kinds = {"text": "US", "whole numbers": "iu", "numbers": "iuf"}[wanted]
+    if dtype.kind not in kinds or dtype.itemsize > (400 if name == QUERY else BYTES_PER_NUMBER):
+        msg = f"array {name!r} must hold {wanted}, it holds {dtype}"
+        raise DataError(msg)
+    widest = 1 if name == QUERY else expected.widths[name]
+    if len(shape) not in (1, 2) or (name == QUERY and len(shape) == 2) or fortran:
+        msg = f"array {name!r} must be of shape ({expected.rows}, ...) in C order, got {shape}{' in Fortran order' * fortran}"
+        raise DataError(msg)
+    if shape[0] != expected.rows or not 1 <= (shape[1] if len(shape) == 2 else 1) <= widest:
+        msg = f"array {name!r} must have {expected.rows} rows of 1 to {widest} values, got shape {shape}"
+        raise DataError(msg)

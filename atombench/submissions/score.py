@@ -1,0 +1,111 @@
+"""From a submission's predictions to result records, by the evaluator that scores the platform's own methods."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from atombench.atom.manifest import Manifest
+from atombench.atom.queries import query_order
+from atombench.errors import DataError
+from atombench.evaluation.evaluate import details, evaluate
+from atombench.evaluation.record import Digests, Record, Unit
+from atombench.files import file_digest
+from atombench.methods.contract import Predictions
+from atombench.methods.predictions import in_manifest_order
+from atombench.provenance import code_digest
+from atombench.submissions.boards import RESULTS, BoardName
+from atombench.submissions.problems import Problems
+from atombench.submissions.schema import Submission
+from atombench.submissions.validate import checked_answers, read_submission
+from atombench.volumes.volume_set import VolumeSet
+
+
+def score(folder: Path, results: Path = RESULTS, boards: Sequence[str] = (), seeds: Sequence[int] = ()) -> Iterator[Record]:
+    """Check a submission as a whole, then score its answers one by one.
+
+    Args:
+        folder: the submission.
+        results: the workflow's results, with volumes and manifests of the boards.
+        boards: names of the boards to score; all if empty.
+        seeds: seeds to score; all if empty.
+
+    Raises:
+        DataError: the submission has problems, or a board is not at hand; every problem is named.
+    """
+    problems = Problems()
+    submission = read_submission(folder, problems)
+    if submission is not None and submission.method is not None:
+        problems.add(folder.name, "is a method, which the workflow runs; there are no predictions to score")
+    if submission is None or problems:
+        raise DataError(refusal(folder, problems.lines))
+    wanted = [board for board in submission.boards if not boards or board.board in boards]
+    if missing := sorted(set(boards) - {board.board for board in submission.boards}):
+        msg = f"{folder.name} has no predictions for {', '.join(missing)}"
+        raise DataError(msg)
+    chosen = [
+        board.model_copy(update={"predictions": [file for file in board.predictions if not seeds or file.seed in seeds]})
+        for board in wanted
+    ]
+    part = submission.model_copy(update={"boards": chosen})
+    loaded: dict[str, tuple[VolumeSet, Manifest]] = {}
+    for board, seed, path, found in checked_answers(folder, part, problems, results=results):
+        if board.board not in loaded:
+            loaded = {board.board: BoardName.read(board.board).load(results)}
+        yield record_of(submission, seed, path, found, *loaded[board.board])
+    if problems:
+        raise DataError(refusal(folder, problems.lines))
+
+
+def refusal(folder: Path, lines: Sequence[str]) -> str:
+    """One line for all problems."""
+    return f"{folder.name} is refused: " + "; ".join(lines)
+
+
+def refused_record(name: str, seed: int, reason: str, volumes: VolumeSet, manifest: Manifest) -> Record:
+    """The record of a submission that cannot be scored."""
+    return Record(
+        unit=_unit(manifest, name, seed),
+        origin="submitted predictions",
+        status="failed",
+        reason=reason,
+        role="submission",
+        options={},
+        about={},
+        digests=_digests(manifest, volumes, ""),
+        training=None,
+        predicting=None,
+        volumes=[volumes.ids[row] for row in manifest.volume_rows("test")],
+        metrics=[],
+    )
+
+
+def _unit(manifest: Manifest, name: str, seed: int) -> Unit:
+    return Unit(**vars(BoardName.of(manifest)), method=name, seed=seed)
+
+
+def _digests(manifest: Manifest, volumes: VolumeSet, predictions: str) -> Digests:
+    code = code_digest("atombench.submissions.score")
+    return Digests(volumes=volumes.digest, manifest=manifest.digest, weights="", predictions=predictions, code=code)
+
+
+def record_of(
+    submission: Submission, seed: int, path: Path, found: Predictions, volumes: VolumeSet, manifest: Manifest
+) -> Record:
+    """Score one file of answers; predictions are in the order of the queries."""
+    answers = in_manifest_order(found, query_order(manifest))
+    return Record(
+        unit=_unit(manifest, submission.name, seed),
+        origin="submitted predictions",
+        status="complete",
+        role="submission",
+        options={},
+        about={"parameters": submission.parameters},
+        card=submission.card,
+        digests=_digests(manifest, volumes, file_digest(path)),
+        training=None,
+        predicting=None,
+        volumes=[volumes.ids[row] for row in manifest.volume_rows("test")],
+        metrics=evaluate(answers, manifest, volumes),
+        **vars(details(answers, manifest, volumes)),
+    )
