@@ -110,12 +110,14 @@ def step_killed(scene: Scene) -> str:
 
 def main_killed(scene: Scene) -> str:
     """kill -9 of Snakemake; its jobs go on."""
+    scene.wait("a running job", scene.running)
     scene.run.kill()
     return f"kill -9 snakemake while {len(scene.running())} jobs were running"
 
 
 def daemon_killed(scene: Scene) -> str:
     """kill -9 of the node's daemon; its jobs go on, and it comes back."""
+    scene.wait("a running job", scene.running)
     scene.slurm.kill("slurmd")
     time.sleep(scene.dice.uniform(2, 8))
     scene.slurm.start_node()
@@ -124,6 +126,7 @@ def daemon_killed(scene: Scene) -> str:
 
 def node_lost(scene: Scene) -> str:
     """The node goes down with everything on it, and comes back."""
+    _some_step(scene)
     scene.slurm.kill("slurmd")
     lost = scene.inside()
     for process in lost:
