@@ -7,7 +7,7 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from atombench.atom.sampling import GATHERINGS, SPLIT_RULES
 from atombench.errors import ConfigError, unknown_name
@@ -27,6 +27,11 @@ def _each_once(values: list[T]) -> list[T]:
         msg = f"{twice[0]!r} stands in the list more than once"
         raise ValueError(msg)
     return values
+
+
+def _or_none(value: Any) -> Any:
+    """A key without anything under it, which YAML reads as null, is an empty mapping."""
+    return {} if value is None else value
 
 
 Once = AfterValidator(_each_once)
@@ -76,7 +81,7 @@ class RunConfig(BaseModel):
     run: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="name of the run, part of a file name")
     boards: Annotated[list[Block], AfterValidator(_disjoint)] = Field(min_length=1, description="each board stands in one")
     seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**31, strict=True)]], Once] = Field(min_length=1)
-    methods: dict[str, dict[str, Any] | None] = Field(
+    methods: Annotated[dict[str, dict[str, Any] | None], BeforeValidator(_or_none)] = Field(
         default={},
         description="options by method, over the defaults, or by NAME+VARIANT; controls of every board need not be named",
     )

@@ -6,7 +6,9 @@ Sizes are checked before anything is unpacked, and a file is never trusted to ho
 from __future__ import annotations
 
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +29,10 @@ BYTES_PER_NUMBER = 8
 BYTES_PER_CSV_NUMBER = 30
 NUMBERED = re.compile(r"(?P<base>[a-z]+)_(?P<number>\d{1,3}|[ijk])")  # one column of an array, from 0; i, j, k for axes
 SPARE_BYTES = 1 << 20
+UNREADABLE = (
+    pa.ArrowException, OSError, zipfile.BadZipFile, zlib.error, struct.error, ValueError, EOFError, OverflowError,
+    NotImplementedError, RuntimeError,
+)  # fmt: skip
 LONGEST_HEADER = 1 << 18  # bytes of the first line of a CSV file, or of an array's description
 
 
@@ -77,7 +83,7 @@ def read_arrays(path: Path, expected: Expected) -> Arrays:
         raise DataError(msg)
     try:
         arrays = reader(path, expected)
-    except (pa.ArrowException, OSError, zipfile.BadZipFile, ValueError, EOFError, OverflowError, NotImplementedError) as error:
+    except UNREADABLE as error:
         kind = {".parquet": "Parquet", ".csv": "CSV in UTF-8", ".npz": "npz"}[path.suffix]
         msg = f"is not a valid {kind} file: {error or type(error).__name__}"
         raise DataError(msg) from error
@@ -211,8 +217,8 @@ def _npz(path: Path, expected: Expected) -> Arrays:
             if name in arrays:
                 msg = f"the array {name!r} stands in the archive twice"
                 raise DataError(msg)
-            if member.flag_bits & 1:
-                raise DataError("the archive is encrypted")
+            if member.flag_bits & 1 or member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise DataError("the archive is encrypted, or packed otherwise than NumPy does")
             arrays[name] = _member(archive, member, name, expected)
     return arrays
 

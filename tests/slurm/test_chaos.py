@@ -1,6 +1,6 @@
 """A random fault at a random moment, then the same command again: the same bytes, and nothing finished is trained again.
 
-`make test-cluster` runs all of it (about an hour on 2 cores); `.ci/run` the first of them. What is left to chance follows from
+`make test-cluster` runs all of it (about an hour on 2 cores); `.ci/run` the first one. What is left to chance follows from
 the number of the run.
 """
 
@@ -21,7 +21,7 @@ from tests.workflow.running import copied, digests, jobs, snakemake
 
 CONFIG = ("--configfile", "tests/slurm/chaos.yaml")
 RUNS = 20
-IN_CI = 2
+IN_CI = 1
 DISK_MB = 200
 
 

@@ -1,0 +1,79 @@
+"""docs/submitting.md as a newcomer follows it: its commands run as they stand, and both ways end as a row on the board."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.conftest import ROOT
+from tests.workflow.running import copied, environment, jobs, snakemake
+
+pytestmark = pytest.mark.long
+FENCE = re.compile(r"^```(\w+)(?: ([^\n]*))?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+SMALL = """
+run: default
+boards:
+  - {datasets: [mni-subjects], gatherings: [hard, uniform]}
+seeds: [1]
+without: [random, section-only, volume-only, oracle-coarse, exhaustive]
+methods:
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout in which all commands of the page were run; its default run is a small one, so that it takes minutes."""
+    place = copied(tmp_path_factory.mktemp("submitter"))
+    (place / "config/config.yaml").write_text(SMALL)
+    for kind, about, text in FENCE.findall((ROOT / "docs/submitting.md").read_text()):
+        if about.startswith("file="):
+            (place / about.removeprefix("file=")).write_text(text)
+        elif kind == "sh" and about != "skip":
+            script = ["bash", "-euo", "pipefail", "-c", text]
+            answer = subprocess.run(
+                script,
+                cwd=place,
+                env=environment(place),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                check=False,
+            )
+            assert answer.returncode == 0, f"{text}\n{answer.stdout[-5000:]}"
+    return place
+
+
+def test_both_ways_end_as_rows(folder: Path) -> None:
+    table = pd.read_csv(folder / "results/board/results.csv", dtype={"seed": str})
+    primary = table[(table["protocol"] == "strict") & (table["metric"] == "fine_recall@1") & (table["seed"] == "all")]
+    for gathering in ("hard", "uniform"):
+        here = primary[primary["gathering"] == gathering].set_index("method")
+        for method in ("grey-level", "grey-match", "constant"):
+            assert here.loc[method, "status"] == "complete"
+            assert here.loc[method, "ci_low"] <= here.loc[method, "value"] <= here.loc[method, "ci_high"]
+    page = (folder / "results/board/index.html").read_text()
+    assert "self-reported" in page
+    assert "reproduced" in page
+
+
+def test_nothing_is_left_to_do_and_a_refused_submission_is_a_row_too(folder: Path) -> None:
+    assert jobs(snakemake(folder, "-n").stdout) == {}
+    predictions = folder / "leaderboard/submissions/grey-level/predictions/uniform-none-x1-seed1.npz"
+    predictions.write_bytes(predictions.read_bytes()[:1000])
+    planned = jobs(snakemake(folder, "-n").stdout)
+    assert planned["score"] == 1
+    answer = snakemake(folder)
+    assert answer.returncode == 0, answer.stdout
+    page = (folder / "results/board/index.html").read_text()
+    assert "is refused: predictions/uniform-none-x1-seed1.npz: is not a valid npz file" in page
+
+
+def test_a_folder_that_says_nothing_is_left_out_and_the_rest_goes_on(folder: Path) -> None:
+    odd = folder / "leaderboard/submissions/odd-one"
+    odd.mkdir()
+    answer = snakemake(folder, "-n")
+    assert answer.returncode == 0
+    assert "Left out: leaderboard/submissions/odd-one: submission.yaml: is missing" in answer.stdout
+    odd.rmdir()
