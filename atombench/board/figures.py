@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-ROLE_COLOURS = {"control": "#8a8f98", "search": "#b8860b", "network": "#1f77b4"}
-ROLE_SYMBOLS = {"control": "diamond", "search": "square", "network": "circle"}
+ROLE_COLOURS = {"control": "#8a8f98", "search": "#b8860b", "network": "#1f77b4", "submission": "#2a9d5c"}
+ROLE_SYMBOLS = {"control": "diamond", "search": "square", "network": "circle", "submission": "star"}
 LOWEST_DRAWN = 1e-3  # the axis is logarithmic; smaller values are drawn at its left end
 CLEAR = "rgba(0,0,0,0)"
 GRID = "rgba(128,128,128,0.25)"  # seen on light and dark paper

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pandas as pd
 import pytest
@@ -7,10 +8,12 @@ from atombench.atom.manifest import make_manifest
 from atombench.audit.boards import audit_board
 from atombench.audit.record import save_findings
 from atombench.audit.volumes import audit_volumes
+from atombench.board.figures import ROLE_COLOURS, ROLE_SYMBOLS
 from atombench.board.pages import build_board
 from atombench.board.tables import COLUMNS, long_table
 from atombench.errors import DataError
 from atombench.evaluation.record import Record, Unit, save_record
+from atombench.methods.table import Entry
 from atombench.runs import Result, load_audits, load_results, save_run
 from tests.conftest import volume_set
 from tests.evaluation.records import example
@@ -169,3 +172,26 @@ def test_audits_are_read_through_the_run_lists_and_lost_ones_are_named(tmp_path:
     assert len(found) == 1
     assert len(lost) == 2
     assert "hard.json has changed since it was listed" in " ".join(lost)
+
+
+def test_every_role_of_a_method_has_a_colour_and_a_symbol() -> None:
+    roles = set(get_args(get_type_hints(Entry)["role"]))
+    assert roles == set(ROLE_COLOURS) == set(ROLE_SYMBOLS)
+
+
+def test_submissions_are_marked_and_their_texts_are_escaped(tmp_path: Path) -> None:
+    card = {"note": "a <b>note</b>", "compute": "one day", "commit": "abc1234", "team": "we"}
+    sent = example(
+        "sent-in", 1, 0.6, role="submission", origin="submitted predictions", card=card, training=None, predicting=None
+    )
+    ran = example("ran-here", 1, 0.5, role="submission", origin="submitted method", card=card)
+    refused = example("refused-one", 1, 0.5, role="submission", origin="submitted predictions", training=None, predicting=None)
+    refused = refused.model_copy(update={"status": "failed", "reason": "predictions/<a>.csv: NaN", "metrics": []})
+    results = stored(tmp_path, sent, ran, refused, example("constant"))
+    build_board(results, {}, tmp_path / "board")
+    page = (tmp_path / "board/index.html").read_text()
+    assert "self-reported: one day" in page
+    assert ">reproduced<" in page
+    assert "a &lt;b&gt;note&lt;/b&gt;" in page
+    assert "predictions/&lt;a&gt;.csv: NaN" in page
+    assert "<b>note" not in page
