@@ -15,6 +15,7 @@ from typing import Literal
 
 from atombench.errors import AtomBenchError
 from atombench.files import file_digest
+from atombench.methods.sandbox import landlock_works, namespaces
 from atombench.tracking import check_store, without_password
 from atombench.volumes.fetch import DATA_DIRS, SourceFile, data_dirs, find_local
 from atombench.volumes.registry import DatasetRow
@@ -61,6 +62,7 @@ def examine(datasets: dict[str, DatasetRow], results: Path, store: str, constrai
         yield _dataset(name, row, results / "downloads")
     yield from _slurm(_answer)
     yield _mlflow(store)
+    yield _sandbox(bool(namespaces()), landlock_works())
 
 
 def _python() -> Check:
@@ -197,3 +199,12 @@ def _mlflow(store: str) -> Check:
         return Check("ok", "MLflow", f"{without_password(store)}: {check_store(store)}")
     except AtomBenchError as error:
         return Check("problem", "MLflow", str(error), "correct MLFLOW_TRACKING_URI, or delete the store: records make it anew")
+
+
+def _sandbox(network: bool, files: bool) -> Check:
+    """Whether submitted methods can be confined here."""
+    lacks = [what for what, there in (("the network (unshare)", network), ("files (Landlock)", files)) if not there]
+    if not lacks:
+        return Check("ok", "sandbox", "submitted methods run without network and with a folder of their own")
+    advice = "run submitted methods on a newer Linux, or in a machine of their own; records say what was not confined"
+    return Check("note", "sandbox", f"submitted methods cannot be kept from {' and '.join(lacks)}", advice)

@@ -2,11 +2,13 @@
 
 import hashlib
 import os
+import re
 import stat
 from pathlib import Path
 
 import pytest
 
+from atombench import doctor
 from atombench.cli import main
 from atombench.doctor import Check, examine
 from atombench.volumes.fetch import SourceFile
@@ -111,3 +113,17 @@ def test_a_store_that_is_none_is_a_problem_and_the_command_ends_with_1(
     assert any(line.startswith("PROBLEM MLflow:") for line in lines)
     assert any(line.startswith("ok      data mni-subjects:") for line in lines)
     assert not any("vesselmnist3d" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("network", "files", "status", "told"),
+    [
+        (True, True, "ok", "without network"),
+        (False, True, "note", r"from the network \(unshare\)$"),
+        (False, False, "note", r"from the network \(unshare\) and files \(Landlock\)$"),
+    ],
+)
+def test_it_says_what_submitted_methods_cannot_be_kept_from(network: bool, files: bool, status: str, told: str) -> None:
+    found = doctor._sandbox(network, files)
+    assert found.status == status
+    assert re.search(told, found.found)

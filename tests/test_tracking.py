@@ -129,16 +129,17 @@ def test_a_file_that_is_no_store_is_named(place: Path) -> None:
     assert "\n" not in str(error.value)
 
 
-def test_processes_that_mirror_at_once_make_each_run_once(place: Path) -> None:
-    records = [example("constant", seed) for seed in range(6)]
+@pytest.mark.parametrize("count", [6, pytest.param(300, marks=pytest.mark.long)])
+def test_processes_that_mirror_at_once_make_each_run_once(count: int, place: Path) -> None:
+    records = [example("constant", seed) for seed in range(count)]
     stored(place, *records)
     command = [BIN / "atombench", "track", place / "run.json", "--store", place / "many.db"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with ExitStack() as stack:
         several = [stack.enter_context(subprocess.Popen(command, env=environment)) for _ in range(4)]
-        assert [one.wait(timeout=300) for one in several] == [0] * 4
+        assert [one.wait(timeout=600) for one in several] == [0] * 4
     assert set(runs_in(place / "many.db")) == {record.unit.key for record in records}
-    assert check_store(store_address(place / "many.db")) == "6 runs"
+    assert check_store(store_address(place / "many.db")) == f"{count} runs"
 
 
 def test_a_store_that_is_not_there_is_not_made_by_looking(place: Path) -> None:
