@@ -15,7 +15,7 @@ from typing import Literal
 
 from atombench.errors import AtomBenchError
 from atombench.files import file_digest
-from atombench.methods.sandbox import landlock_works, namespaces
+from atombench.methods.sandbox import landlock_works, namespaces, seccomp_works
 from atombench.tracking import check_store, without_password
 from atombench.volumes.fetch import DATA_DIRS, SourceFile, data_dirs, find_local
 from atombench.volumes.registry import DatasetRow
@@ -62,7 +62,7 @@ def examine(datasets: dict[str, DatasetRow], results: Path, store: str, constrai
         yield _dataset(name, row, results / "downloads")
     yield from _slurm(_answer)
     yield _mlflow(store)
-    yield _sandbox(bool(namespaces()), landlock_works())
+    yield _sandbox(bool(namespaces()), landlock_works(), seccomp_works())
 
 
 def _python() -> Check:
@@ -201,10 +201,15 @@ def _mlflow(store: str) -> Check:
         return Check("problem", "MLflow", str(error), "correct MLFLOW_TRACKING_URI, or delete the store: records make it anew")
 
 
-def _sandbox(network: bool, files: bool) -> Check:
+def _sandbox(network: bool, files: bool, calls: bool) -> Check:
     """Whether submitted methods can be confined here."""
-    lacks = [what for what, there in (("the network (unshare)", network), ("files (Landlock)", files)) if not there]
+    lacks = [what for what, there in (("network", network and calls), ("files", files and calls)) if not there]
     if not lacks:
         return Check("ok", "sandbox", "submitted methods run without network and with a folder of their own")
     advice = "run submitted methods on a newer Linux, or in a machine of their own; records say what was not confined"
-    return Check("note", "sandbox", f"submitted methods cannot be kept from {' and '.join(lacks)}", advice)
+    return Check(
+        "note",
+        "sandbox",
+        f"submitted methods cannot be kept from {' and '.join(lacks)} (unshare, Landlock, libseccomp)",
+        advice,
+    )

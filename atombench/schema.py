@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,14 +16,15 @@ from atombench.files import read_json
 T = TypeVar("T")
 LONGEST_YAML = 65536  # bytes that are read of a stranger's file
 DEEPEST_YAML = 12
+LONG_NUMBER = re.compile(r"[-+]?(0[xXbBoO][0-9a-fA-F_]{17,}|[0-9][0-9_:.]{18,}[0-9_:.eE+-]*)")  # digests may be digits alone
 
 
 class _EachKeyOnce(yaml.SafeLoader):
     """Reads plain values, and refuses a key that stands twice in one mapping."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and "merge" not in key.tag]
-        if twice := [name for name in names if names.count(name) > 1]:
+        names = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and "merge" not in key.tag)
+        if twice := [name for name, count in names.items() if count > 1]:
             problem = f"the key {twice[0]!r} stands twice"
             raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
         self.flatten_mapping(node)
@@ -46,7 +49,7 @@ def read_yaml(path: Path, untrusted: bool = False) -> Any:
     except OSError as error:
         msg = f"cannot read {path}: {error.strerror or error}"
         raise ConfigError(msg) from error
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, ArithmeticError, RecursionError) as error:
         msg = f"{path} is not valid YAML: {' '.join(str(error).split())}"
         raise ConfigError(msg) from error
 
@@ -67,6 +70,9 @@ def _check_harmless(path: Path) -> None:
             raise ConfigError(msg)
         if tag := getattr(event, "tag", None):
             msg = f"{path}: tags such as {str(tag)[:40]!r} are not allowed; write plain values"
+            raise ConfigError(msg)
+        if isinstance(event, yaml.ScalarEvent) and event.implicit[0] and LONG_NUMBER.fullmatch(event.value):
+            msg = f"{path}: the number {event.value[:20]}... is too long"
             raise ConfigError(msg)
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > DEEPEST_YAML:

@@ -48,7 +48,7 @@ try:
 except AtomBenchError as error:
     raise WorkflowError(str(error)) from None
 
-SUBMITTED = pick_up(RUN.places())
+SUBMITTED = pick_up(RUN.places(), RUN.all_methods)
 UNITS = [*RUN.units(), *SUBMITTED.files]
 if MAIN:
     for told in SUBMITTED.left_out:
@@ -115,6 +115,11 @@ def all_files(wildcards):
     unit = [f"{UNIT}/{name}" for name in UNIT_FILES]
     found = {pattern.format(**place) for place in places for pattern in data + board}
     return [Path(path) for path in sorted(found | {pattern.format(**u.model_dump()) for u in UNITS for pattern in unit})]
+
+
+def submission_state(wildcards):
+    """Digest of what lies in a submission's folder, since any file there may be what it is refused for."""
+    return SUBMITTED.state[wildcards.method]
 
 
 def restricted(wildcards):

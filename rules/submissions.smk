@@ -51,6 +51,7 @@ rule score:
         runtime=growing(30),
     params:
         folder=lambda wildcards: f"leaderboard/submissions/{wildcards.method}",
+        state=submission_state,
         code=code_digest("atombench.commands.score"),
     shell:
         "atombench score {params.folder} --board {wildcards.dataset}/{wildcards.gathering}-{wildcards.split}-x{wildcards.scale}"

@@ -28,7 +28,7 @@ from atombench.methods.contract import Predictions, Resources
 from atombench.methods.failure import MethodFailure, own_faults
 from atombench.methods.oracle_coarse import OracleCoarse
 from atombench.methods.predictions import in_manifest_order, save_nothing, save_predictions
-from atombench.methods.registry import build, device_for, entry_of
+from atombench.methods.registry import build, confined, device_for, entry_of
 from atombench.methods.swaps import answer_swapped, save_swaps
 from atombench.methods.weights import load_weights
 from atombench.progress import log_to, logger
@@ -72,7 +72,7 @@ def run(
     except MethodFailure as failure:
         save_nothing(out, source)
         save_nothing(swaps, source)
-        write_json(cost, {"facts": {}, "cost": meter.read().model_dump(), "failure": str(failure)})
+        write_json(cost, {"facts": confined(built), "cost": meter.read().model_dump(), "failure": str(failure)})
         logger.warning("%s seed %d failed: %s", method, seed, failure)
         return
     save_predictions(out, in_manifest_order(predictions, order), source)

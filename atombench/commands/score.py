@@ -13,8 +13,8 @@ from atombench.evaluation.record import save_record
 from atombench.progress import log_to, logger
 from atombench.runs import unit_folder
 from atombench.submissions.boards import RESULTS, BoardName
+from atombench.submissions.guarded import guarded_validate
 from atombench.submissions.score import refusal, refused_record, score
-from atombench.submissions.validate import validate
 
 LONGEST_REASON = 2000
 
@@ -32,11 +32,11 @@ def run(
     if out is not None:
         _one_record(folder, board or [], seed or [], out, results)
         return
-    _, problems = validate(folder, results=results)  # all of them are told before anything is scored
+    _, problems = guarded_validate(folder, results=results)  # all of them are told before anything is scored
     if problems:
         raise DataError(refusal(folder, problems))
     for record in score(folder, results, board or (), seed or ()):
-        place = results.parent / unit_folder(record.unit) / "record.json"
+        place = results / unit_folder(record.unit).relative_to("results") / "record.json"
         save_record(place, record)
         sys.stdout.write(f"{record.unit.key}\n{table(record.metrics)}\n")
         logger.info("scored %s into %s", record.unit.key, place)
@@ -48,6 +48,9 @@ def _one_record(folder: Path, boards: list[str], seeds: list[int], out: Path, re
         raise ConfigError("--out takes the record of one --board and one --seed")
     loaded = BoardName.read(boards[0]).load(results)
     try:
+        _, problems = guarded_validate(folder, results=results)
+        if problems:
+            raise DataError(refusal(folder, problems))
         (record,) = score(folder, results, boards, seeds)
     except DataError as error:
         logger.warning("%s", error)

@@ -26,7 +26,7 @@ from atombench.files import write_json, written_whole
 from atombench.gpu_slots import claim_gpu
 from atombench.methods.contract import Resources, Weights, make_task
 from atombench.methods.failure import MethodFailure, own_faults
-from atombench.methods.registry import build, code_of, device_for, entry_of
+from atombench.methods.registry import build, code_of, confined, device_for, entry_of
 from atombench.methods.weights import save_failure, save_weights
 from atombench.progress import log_to, logger
 from atombench.provenance import versions
@@ -80,5 +80,7 @@ def run(
     else:
         save_weights(out, weights)
     spent = meter.read(kept.earlier_seconds, kept.attempts) if kept else meter.read()
-    write_json(cost, {"facts": built.options.model_dump(), "cost": spent.model_dump(), "failure": failure})
+    write_json(
+        cost, {"facts": {**built.options.model_dump(), **confined(built)}, "cost": spent.model_dump(), "failure": failure}
+    )
     logger.info("%s %s seed %d in %.1f s", failure or "trained", method, seed, spent.seconds)

@@ -10,7 +10,8 @@ from atombench.commands.arguments import Log
 from atombench.errors import DataError
 from atombench.progress import log_to
 from atombench.submissions.boards import RESULTS
-from atombench.submissions.validate import validate
+from atombench.submissions.guarded import guarded_validate
+from atombench.submissions.problems import printable
 
 Folders = Annotated[list[Path], typer.Argument(help="Folders of submissions.")]
 
@@ -25,14 +26,11 @@ def run(
     log_to(log)
     count = 0
     for folder in folders:
-        submission, problems = validate(folder, [*(queries or ()), Path("queries")], results)
+        what, problems = guarded_validate(folder, [*(queries or ()), Path("queries")], results)
         count += len(problems)
-        for line in problems:
-            sys.stdout.write(f"{folder.name}: {line}\n")
-        if submission is not None and not problems:
-            boards = len(submission.boards)
-            what = f"{boards} boards, seeds {submission.seeds}" if boards else "a method, which is not run by this check"
-            sys.stdout.write(f"{folder.name}: in order ({what})\n")
+        name = printable(folder.name)
+        for line in problems or [f"in order ({what})"]:
+            sys.stdout.write(f"{name}: {line}\n")
     if count:
         msg = f"{count} problem{'s' if count > 1 else ''}"
         raise DataError(msg)

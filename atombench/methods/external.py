@@ -6,6 +6,7 @@ Their code is never imported here. What is read is what the folder says of it; i
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import re
 from functools import cache
 from pathlib import Path
@@ -99,14 +100,24 @@ def external_entry(name: str) -> Entry | None:
 
 
 def folder_digest(name: str, root: Path = SUBMISSIONS) -> str:
-    """SHA-256 over the files of a method's folder, its tests and predictions left out."""
-    digest = hashlib.sha256()
+    """SHA-256 over the files of a method's folder, its tests and predictions left out, and the version of its package."""
+    digest = hashlib.sha256("\0".join(_installed(name)).encode())
     folder = root / name
     for path in sorted(folder.rglob("*")):
         relative = path.relative_to(folder)
         if path.is_file() and not path.is_symlink() and relative.parts[0] not in ("predictions", "__pycache__", "tests"):
             digest.update(f"{relative.as_posix()}\0".encode() + path.read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+def _installed(name: str) -> list[str]:
+    """Name and version of the package behind an entry point, so that another version counts as other code."""
+    found = stated(name)
+    if found is None or found.method is None or found.method.entry_point is None:
+        return []
+    top = found.method.entry_point.partition(":")[0].partition(".")[0]
+    packages = importlib.metadata.packages_distributions().get(top, [])
+    return sorted(f"{package}=={importlib.metadata.version(package)}" for package in packages)
 
 
 def external_options(name: str, overrides: dict[str, Any]) -> dict[str, Any]:

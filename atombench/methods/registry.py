@@ -67,6 +67,12 @@ def build(name: str, options: Mapping[str, Any]) -> Method:
     return method
 
 
+def confined(method: Method) -> dict[str, Any]:
+    """What a submitted method is kept from here, as a fact for the record; nothing for the platform's own."""
+    found = getattr(method, "confinement", None)
+    return {} if found is None else {"sandbox": found}
+
+
 def device_for(name: str, asked: str) -> str:
     """Device on which a method runs; only what is learned uses another than the CPU.
 

@@ -1,9 +1,10 @@
 """Running methods of others: in a child process that has limits, no network, and a folder of its own.
 
-What Linux allows is used: namespaces (util-linux's `unshare`) cut the network and end all processes of the child with it, and
-Landlock (Linux 5.13) keeps it from writing anywhere but in its folder, and from reading more than programs and libraries. Where
-the system lacks one of them the method still runs, and its record says what was not confined. Arrays go in as NumPy files
-and come back as safetensors; nothing of the child's is unpickled or imported.
+What Linux allows is used: namespaces (util-linux's `unshare`) cut the network and end all processes of the child with it,
+Landlock (Linux 5.13) keeps it from writing anywhere but in its folder and from reading more than programs and libraries, and a
+seccomp filter closes what these leave open (local sockets, modes and times of files). Where the system lacks one of them the
+method still runs, and its record says what was not confined. Arrays go in as NumPy files and come back as safetensors; nothing
+of the child's is unpickled or imported, and what it leaves is looked at before it is opened.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -20,7 +22,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import IO, Any, ClassVar
 
 import numpy as np
 import psutil
@@ -40,6 +42,7 @@ from atombench.tensors import load_tensors, save_tensors
 CHILD = "atombench.methods.sandbox_child"
 SECONDS_BETWEEN_LOOKS = 0.2
 LONGEST_CURVE = 10_000_000  # bytes
+LONGEST_SAID = 50_000_000
 KEPT_VARIABLES = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")
 ANSWERS = ("boxes", "coarse", "fine", "centres", "normals")
 NAMESPACES = (("--user", "--map-current-user", "--net", "--pid"), ("--net", "--pid"))
@@ -96,46 +99,56 @@ class SandboxedMethod:
         if odd := set(arrays) - set(ANSWERS):
             msg = f"predicting: unknown arrays {sorted(odd)}"
             raise MethodFailure(msg)
-        about = {**_facts(texts.get("about", "{}")), "sandbox": confinement(self.method)}
+        about = {**_facts(texts.get("about", "{}")), "sandbox": self.confinement}
         return Predictions(**_typed(arrays), probabilities=texts.get("probabilities") == "true", about=about)
+
+    @property
+    def confinement(self) -> dict[str, Any]:
+        """What a run is kept from on this system, and its limits; goes into the record."""
+        files = "own folder" if landlock_works() and seccomp_works() else "not confined"
+        network = "none" if namespaces() and seccomp_works() else "not confined"
+        return {"network": network, "files": files, "memory_mb": self.method.memory_mb, "minutes": self.method.minutes}
 
     @contextmanager
     def _box(self) -> Iterator[Path]:
-        """A folder with a copy of the method, which goes when the call ends."""
-        with tempfile.TemporaryDirectory(prefix="atombench-method-") as place:
-            work = Path(place)
+        """A folder with a copy of the method, which goes when the call ends, whatever was put into it."""
+        work = Path(tempfile.mkdtemp(prefix="atombench-method-"))
+        try:
+            (work / "method").mkdir()
             for path in self.folder.iterdir():
                 if path.is_file() and not path.is_symlink():
-                    (work / "method").mkdir(exist_ok=True)
                     shutil.copyfile(path, work / "method" / path.name)
             yield work
+        finally:
+            subprocess.run(["rm", "-rf", "--", str(work)], check=False, capture_output=True)
 
     def _run(self, work: Path, step: str, scale: int, gathering: str, resources: Resources) -> None:
         job = {
             "step": step, "place": self.method.place, "options": self.options.model_dump(), "scale": scale,
             "gathering": gathering, "seed": resources.seed, "device": resources.device, "threads": resources.threads,
-            "confine": landlock_works(),
+            "landlock": landlock_works(), "seccomp": seccomp_works(),
         }  # fmt: skip
         write_json(work / "job.json", job)
         command = [*namespaces(), sys.executable, "-m", CHILD, str(work)]
-        with (work / "said.txt").open("wb") as said:
+        with tempfile.TemporaryFile() as said:  # out of the method's reach
             child = subprocess.Popen(
                 command, cwd=work, env=_environment(work, resources), stdin=subprocess.PIPE, stdout=said, stderr=said,
                 start_new_session=True,
             )  # fmt: skip
             try:
-                trouble = _watch(child, self.method)
+                trouble = _watch(child, self.method, said)
             finally:
                 _end(child)
-        if trouble or child.returncode != 0:
-            doing = "training" if step == "fit" else "predicting"
-            msg = f"{doing}: {trouble or _last_words(work / 'said.txt', child.returncode)}"
+            if not trouble and child.returncode != 0:
+                trouble = _last_words(said, child.returncode)
+        if trouble:
+            msg = f"{'training' if step == 'fit' else 'predicting'}: {trouble}"
             raise MethodFailure(msg)
 
     def _output(self, path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
         try:
-            if path.is_symlink():
-                msg = f"{path.name} is a link"
+            if (odd := _odd(path, self.method.memory_mb * 2**20)) is not None:
+                msg = f"{path.name} {odd}"
                 raise DataError(msg)
             return load_tensors(path)
         except DataError as error:
@@ -143,14 +156,17 @@ class SandboxedMethod:
             raise MethodFailure(msg) from error
 
 
-def confinement(method: MethodFile) -> dict[str, Any]:
-    """What a method's run is kept from on this system, and its limits; goes into the record."""
-    return {
-        "network": "none" if namespaces() else "not confined",
-        "files": "own folder" if landlock_works() else "not confined",
-        "memory_mb": method.memory_mb,
-        "minutes": method.minutes,
-    }
+def _odd(path: Path, largest: int) -> str | None:
+    """Why a file that a method left must not be opened; None if it may."""
+    try:
+        about = path.lstat()
+    except OSError as error:
+        return error.strerror or "cannot be read"
+    if not stat.S_ISREG(about.st_mode):
+        return "is a link, or no file"
+    if about.st_size > largest:
+        return f"has {about.st_size} bytes, more than {largest}"
+    return None
 
 
 @cache
@@ -176,6 +192,16 @@ def landlock_works() -> bool:
     return bool(landlockpy.supported())
 
 
+@cache
+def seccomp_works() -> bool:
+    """Whether system calls can be refused; the library needs libseccomp of the system."""
+    try:
+        import pyseccomp
+    except (ImportError, OSError, RuntimeError):
+        return False
+    return bool(pyseccomp.get_api())
+
+
 def _environment(work: Path, resources: Resources) -> dict[str, str]:
     """What the child is told: no names, keys or addresses of the user's."""
     kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
@@ -183,7 +209,7 @@ def _environment(work: Path, resources: Resources) -> dict[str, str]:
     return {**kept, **places, "OMP_NUM_THREADS": str(resources.threads)}
 
 
-def _watch(child: subprocess.Popen[bytes], method: MethodFile) -> str:
+def _watch(child: subprocess.Popen[bytes], method: MethodFile, said: IO[bytes]) -> str:
     """Wait for the child; says which limit it went over, if it did."""
     end = time.monotonic() + 60 * method.minutes
     while child.poll() is None:
@@ -191,6 +217,8 @@ def _watch(child: subprocess.Popen[bytes], method: MethodFile) -> str:
             return f"took more than the {method.minutes} minutes that it says it needs"
         if (used := _memory_mb(child.pid)) > method.memory_mb:
             return f"used {used:.0f} MB, more than the {method.memory_mb} MB that it says it needs"
+        if os.fstat(said.fileno()).st_size > LONGEST_SAID:
+            return f"printed more than {LONGEST_SAID} bytes"
         time.sleep(SECONDS_BETWEEN_LOOKS)
     return ""
 
@@ -220,15 +248,16 @@ def _end(child: subprocess.Popen[bytes]) -> None:
         child.stdin.close()
 
 
-def _last_words(path: Path, status: int) -> str:
-    text = path.read_bytes()[-4000:].decode("utf-8", errors="replace")
+def _last_words(said: IO[bytes], status: int) -> str:
+    said.seek(max(0, os.fstat(said.fileno()).st_size - 4000))
+    text = said.read(4000).decode("utf-8", errors="replace")
     lines = [line for line in text.splitlines() if line.strip()]
     return f"ended with status {status}: {lines[-1] if lines else 'without a word'}"
 
 
 def _curve(path: Path) -> str:
     """The curve that the method wrote, if it is one: lines of numbers by name, with the step."""
-    if not path.is_file() or path.is_symlink() or path.stat().st_size > LONGEST_CURVE:
+    if _odd(path, LONGEST_CURVE) is not None:
         return ""
     kept = []
     for line in path.read_bytes().splitlines():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +11,8 @@ from atombench.evaluation.record import Unit
 from atombench.methods.external import FILE
 from atombench.paths import SUBMISSIONS
 from atombench.submissions.boards import BoardName
-from atombench.submissions.problems import Problems
-from atombench.submissions.validate import read_submission
+from atombench.submissions.problems import Problems, printable
+from atombench.submissions.validate import TAKEN, read_submission
 
 Place = tuple[str, str, str, int]
 
@@ -23,10 +24,12 @@ class PickedUp:
     Attributes:
         files: predictions file of every unit (a board, a submission and a seed).
         left_out: folders that cannot be used at all, with the reason.
+        state: digest of what lies in each folder and of its problems; a score depends on it as well.
     """
 
     files: dict[Unit, Path] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
+    state: dict[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:
@@ -39,15 +42,28 @@ class PickedUp:
         return [str(path) for path in (SUBMISSIONS / unit.method / FILE, predictions) if path.is_file()]
 
 
-def pick_up(places: Collection[Place], root: Path = SUBMISSIONS) -> PickedUp:
-    """Look for submissions with predictions for boards (dataset, gathering, split, scale); no predictions are read."""
+def pick_up(places: Collection[Place], named: Collection[str] = (), root: Path = SUBMISSIONS) -> PickedUp:
+    """Look for submissions with predictions for boards; no predictions are read.
+
+    Args:
+        places: dataset, gathering, split and scale of the boards.
+        named: methods that the run names itself.
+        root: folder of the submissions.
+    """
     found = PickedUp()
     for folder in sorted(path for path in root.glob("*") if path.is_dir()):
         problems = Problems()
-        submission = read_submission(folder, problems)
-        if submission is None or submission.name != folder.name:
-            found.left_out.append(f"{folder}: {'; '.join(problems.lines)}")
+        try:
+            submission = read_submission(folder, problems)
+        except Exception as error:  # a stranger's folder must not stop the run
+            problems.add(folder.name, f"cannot be read ({type(error).__name__})")
+            submission = None
+        if submission is None or submission.name != folder.name or submission.name in {*TAKEN, *named}:
+            if submission is None or submission.method is None:
+                told = "; ".join(problems.lines) or "the run names a method of this name itself"
+                found.left_out.append(f"{printable(str(folder))}: {told}")
             continue
+        found.state[submission.name] = _state(folder, problems)
         for board in submission.boards:
             name = BoardName.read(board.board)
             if (name.dataset, name.gathering, name.split, name.scale) not in places:
@@ -56,3 +72,8 @@ def pick_up(places: Collection[Place], root: Path = SUBMISSIONS) -> PickedUp:
                 unit = Unit(**vars(name), method=submission.name, seed=entry.seed)
                 found.files[unit] = folder / entry.file
     return found
+
+
+def _state(folder: Path, problems: Problems) -> str:
+    listed = sorted(f"{path.relative_to(folder)} {path.lstat().st_size}" for path in folder.rglob("*") if path.is_file())
+    return hashlib.sha256("\n".join([*listed, *problems.lines]).encode(errors="replace")).hexdigest()

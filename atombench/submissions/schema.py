@@ -78,7 +78,7 @@ class Card(Part):
     code: Address = Field(description="address, or none")
     commit: str = Field(pattern="^([0-9a-f]{7,64}|none)$", description="commit of the code, or none")
     licence: Line = Field(description="of the code, as an SPDX name; or none")
-    parameters: int = Field(ge=0, description="learned numbers")
+    parameters: int = Field(ge=0, le=10**15, description="learned numbers")
     training_data: Sentences = Field(
         description="all data that the model was trained on, and whether test volumes were among it"
     )

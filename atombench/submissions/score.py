@@ -15,7 +15,7 @@ from atombench.methods.contract import Predictions
 from atombench.methods.predictions import in_manifest_order
 from atombench.provenance import code_digest
 from atombench.submissions.boards import RESULTS, BoardName
-from atombench.submissions.problems import Problems
+from atombench.submissions.problems import Problems, printable
 from atombench.submissions.schema import Submission
 from atombench.submissions.validate import checked_answers, read_submission
 from atombench.volumes.volume_set import VolumeSet
@@ -59,7 +59,7 @@ def score(folder: Path, results: Path = RESULTS, boards: Sequence[str] = (), see
 
 def refusal(folder: Path, lines: Sequence[str]) -> str:
     """One line for all problems."""
-    return f"{folder.name} is refused: " + "; ".join(lines)
+    return f"{printable(folder.name)} is refused: " + "; ".join(lines)
 
 
 def refused_record(name: str, seed: int, reason: str, volumes: VolumeSet, manifest: Manifest) -> Record:

@@ -16,7 +16,8 @@ from atombench.methods.contract import Predictions
 from atombench.methods.external import FILE
 from atombench.methods.table import METHODS
 from atombench.schema import problem_lines, read_yaml
-from atombench.submissions.answers import read_answers
+from atombench.submissions.answers import WIDTHS, read_answers
+from atombench.submissions.arrays import Expected, check_size
 from atombench.submissions.boards import RESULTS, BoardName, Questions
 from atombench.submissions.folder import check_kinds, list_folder
 from atombench.submissions.problems import Problems
@@ -36,7 +37,7 @@ class Asked:
 
 
 def validate(folder: Path, queries: Sequence[Path] = (), results: Path = RESULTS) -> tuple[Submission | None, list[str]]:
-    """Check a submission.
+    """Check a submission, in this process (see guarded.py).
 
     Args:
         folder: the submission.
@@ -83,20 +84,31 @@ def checked_answers(
 ) -> Iterator[tuple[SubmittedBoard, int, Path, Predictions]]:
     """Read the answers of every board and seed, one after the other; those with a problem are left out."""
     contents: dict[str, str] = {}
+    asked: dict[str, Asked | None] = {}
     for board in submission.boards:
-        asked = _asked(board, problems, queries, results)
+        if board.board in asked:
+            continue  # told already
+        asked[board.board] = found = _asked(board, problems, queries, results)
         for entry in board.predictions:
+            use = f"seed {entry.seed} of {board.board}"
             path = folder / entry.file
-            if not _is_plain_file(path, folder):
+            if not _is_plain_file(path, folder) or found is None:
                 continue  # told already
-            digest = file_digest(path)
-            if (other := contents.setdefault(digest, entry.file)) != entry.file:
-                problems.add(entry.file, f"has the same content as {other}; seeds or boards were mixed up")
-            if asked is None:
-                continue
-            found = read_answers(path, asked.ids, submission.probabilities, entry.file, problems)
-            if found is not None:
-                yield board, entry.seed, path, found
+            digest = _digest(path, len(found.ids), entry.file, problems)
+            if (other := contents.setdefault(digest or use, use)) != use:
+                problems.add(entry.file, f"has the same content for {use} as for {other}; seeds or boards were mixed up")
+            elif digest and (answers := read_answers(path, found.ids, submission.probabilities, entry.file, problems)):
+                yield board, entry.seed, path, answers
+
+
+def _digest(path: Path, queries: int, place: str, problems: Problems) -> str:
+    """SHA-256 of a file whose size is that of answers; otherwise empty, and a problem is noted."""
+    try:
+        check_size(path, Expected(queries, WIDTHS))
+        return file_digest(path)
+    except DataError as error:
+        problems.add(place, str(error))
+        return ""
 
 
 def _read_yaml(path: Path, problems: Problems) -> Submission | None:

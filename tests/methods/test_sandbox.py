@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from atombench.methods import external, sandbox
 from atombench.methods.contract import Resources, make_task
 from atombench.methods.failure import MethodFailure
 from atombench.methods.registry import build, code_of, entry_of
-from atombench.methods.sandbox import SandboxedMethod, landlock_works, namespaces
+from atombench.methods.sandbox import SandboxedMethod, landlock_works, namespaces, seccomp_works
 from atombench.submissions.new_method import new_method
 from atombench.volumes.volume_set import VolumeSet
 from tests.conftest import needs
@@ -69,7 +70,7 @@ def test_a_method_learns_and_answers_in_its_child(toy: VolumeSet, toy_manifest: 
 
 
 def test_what_a_method_may_not_do_ends_it(toy: VolumeSet, toy_manifest: Manifest, tmp_path: Path) -> None:
-    needs(landlock_works(), "Landlock")
+    needs(landlock_works() and seccomp_works(), "Landlock and libseccomp")
     outside = tmp_path / "outside.txt"
     outside.write_text("before")
     for number, deed in enumerate((
@@ -77,8 +78,11 @@ def test_what_a_method_may_not_do_ends_it(toy: VolumeSet, toy_manifest: Manifest
         f"open({str(outside)!r}).read()",
         f"import os; os.unlink({str(outside)!r})",
         f"import os; os.listdir({str(tmp_path)!r})",
-        f"import subprocess; subprocess.run(['touch', {str(tmp_path / 'new')!r}], check=True)",
+        f"import subprocess; subprocess.run(['cp', 'job.json', {str(tmp_path / 'new')!r}], check=True)",
         f"import os; os.kill({os.getpid()}, 9)",
+        f"import socket; s = socket.socket(socket.AF_UNIX); s.connect({str(tmp_path / 'socket')!r})",
+        "import socket; s = socket.socket(socket.AF_UNIX); s.bind('here')",
+        "import os; os.mkfifo('pipe')",
     )):  # fmt: skip
         root = tmp_path / str(number)
         root.mkdir()
@@ -86,6 +90,38 @@ def test_what_a_method_may_not_do_ends_it(toy: VolumeSet, toy_manifest: Manifest
             fitted(made(root, fit=deed), toy, toy_manifest)
     assert outside.read_text() == "before"
     assert not (tmp_path / "new").exists()
+
+
+def test_modes_and_times_of_files_outside_stay_as_they_are(toy: VolumeSet, toy_manifest: Manifest, tmp_path: Path) -> None:
+    needs(seccomp_works(), "libseccomp")
+    outside = tmp_path / "outside.txt"
+    outside.write_text("x")
+    before = outside.stat()
+    deed = f"import os; os.chmod({str(outside)!r}, 0o777); os.utime({str(outside)!r}, (1, 1)); os.chown({str(outside)!r}, 1, 1)"
+    fitted(made(tmp_path, fit=deed), toy, toy_manifest)
+    after = outside.stat()
+    assert (after.st_mode, after.st_mtime_ns, after.st_uid) == (before.st_mode, before.st_mtime_ns, before.st_uid)
+
+
+def test_nothing_that_a_method_leaves_leads_the_platform_astray(toy: VolumeSet, toy_manifest: Manifest, tmp_path: Path) -> None:
+    """Links, endless prints, deep folders and files in place of what is read afterwards."""
+    secret = tmp_path / "secret"
+    secret.write_text("hunter2")
+    for number, (deed, told) in enumerate((
+        (f"import os; os.symlink({str(secret)!r}, 'said.txt'); os._exit(1)", "without a word"),
+        (f"import os; os.symlink({str(secret)!r}, 'out.safetensors'); os._exit(0)", "is a link, or no file"),
+        ("import os; os.mkdir('out.safetensors'); os._exit(0)", "is a link, or no file"),
+        ("import os; f = open('out.safetensors', 'wb'); f.truncate(10**12); os._exit(0)", "has 1000000000000 bytes"),
+        (f"import os; os.symlink({str(secret)!r}, 'curve.jsonl'); raise ValueError('end')", "ValueError: end"),
+        ("import os\n        for n in range(1500): os.mkdir('d'); os.chdir('d')\n        raise ValueError('deep')", "deep"),
+        ("while True: print('x' * 100000)", "printed more than"),
+    )):  # fmt: skip
+        root = tmp_path / str(number)
+        root.mkdir()
+        with pytest.raises(MethodFailure, match=told) as error:
+            fitted(made(root, fit=deed), toy, toy_manifest)
+        assert "hunter2" not in str(error.value)
+    assert not list(Path(tempfile.gettempdir()).glob("atombench-method-*"))
 
 
 def test_a_method_has_no_network(toy: VolumeSet, toy_manifest: Manifest, tmp_path: Path) -> None:
@@ -132,7 +168,7 @@ def _line(process: psutil.Process) -> list[str]:
         ("pass", "return Predictions(boxes=np.zeros((1, 729), np.float32))", r"expected boxes of shape \(672, 729\)"),
         ("pass", "return Predictions(boxes=np.full((len(queries), 729), np.nan, np.float32))", "NaN"),
         ("pass", "open('out.safetensors', 'w').write('x'); import os; os._exit(0)", "left no usable arrays"),
-        ("pass", "import os; os.symlink('/etc/passwd', 'out.safetensors'); os._exit(0)", "is a link"),
+        ("pass", "import os; os.symlink('/etc/passwd', 'out.safetensors'); os._exit(0)", "is a link, or no file"),
     ],
 )
 def test_a_method_that_fails_says_why(

@@ -132,7 +132,7 @@ def node_lost(scene: Scene) -> str:
     for process in lost:
         with suppress(psutil.NoSuchProcess):
             process.kill()
-    time.sleep(scene.dice.uniform(2, 8))
+    time.sleep(scene.dice.uniform(14, 22))  # longer than BatchStartTimeout: before that, SLURM takes a job for one that starts
     scene.slurm.start_node()
     return f"node lost with {len(lost)} processes, restarted"
 

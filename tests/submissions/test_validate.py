@@ -4,6 +4,7 @@ import io
 import os
 import pickle
 import re
+import subprocess
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -16,8 +17,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from atombench.submissions import guarded
 from atombench.submissions.validate import validate
+from tests.conftest import ROOT
 from tests.submissions.conftest import FILE, Board, write_yaml
+from tests.workflow.running import BIN
 
 Kind = Callable[[Path, Board], None]
 KINDS: dict[str, tuple[Kind, str]] = {}
@@ -196,7 +200,23 @@ text("a key twice", r"stands twice", "name: a\nname: b\n")
 text("two documents", r"single document|not valid YAML", "a: 1\n---\nb: 2\n")
 text("control characters", r"not valid YAML", b"name: a\x00b\n")
 
+text("number to the base of 60", r"number .* is too long", "a: " + "1:" * 400 + "1.5\n")
+text("very long number", r"number .* is too long", "a: 0x" + "f" * 20_000 + "\n")
+text("very many keys", r"unknown key|required", "".join(f"k{n}: 1\n" for n in range(6000)))
+
 # --- what is in the folder
+
+
+@kind("one file for two seeds", r"same content for seed 2 .* as for seed 1")
+def _(folder: Path, board: Board) -> None:
+    facts = {**board.facts(), "seeds": [1, 2]}
+    facts["boards"][0]["predictions"].append({"seed": 2, "file": FILE})
+    write_yaml(folder, facts)
+
+
+@kind("file with a hole of a terabyte", r"has 1000000000000 bytes; answers to")
+def _(folder: Path, _: Board) -> None:
+    os.truncate(folder / FILE, 10**12)
 
 
 @kind("link to a file outside", r"predictions/a\.npz: is a link")
@@ -259,7 +279,7 @@ def _(folder: Path, _: Board) -> None:
     (folder / "card.md").write_text("x" * 2_000_000)
 
 
-@kind("seeds mixed up", r"same content as predictions/a\.npz")
+@kind("seeds mixed up", r"same content for seed 2 .* as for seed 1")
 def _(folder: Path, board: Board) -> None:
     (folder / "predictions/b.npz").write_bytes((folder / FILE).read_bytes())
     facts = {**board.facts(), "seeds": [1, 2]}
@@ -330,6 +350,13 @@ def _(folder: Path, board: Board) -> None:
     np.savez(folder / FILE, query=found["query"], boxes=found["boxes"] * 3)
 
 
+def headed(header: bytes, version: tuple[int, int] = (1, 0), length: int | None = None) -> bytes:
+    """An archive with an array whose description is made up."""
+    size = len(header) if length is None else length
+    width = 2 if version == (1, 0) else 4
+    return archive_of("boxes.npy", b"\x93NUMPY" + bytes(version) + size.to_bytes(width, "little") + header)
+
+
 # --- files of predictions
 def bomb(board: Board) -> bytes:
     """A small archive that says it unpacks to a gigabyte."""
@@ -374,6 +401,23 @@ def ragged(board: Board) -> bytes:
     )
 
 
+for label, head in {
+    "endless minus": b"-" * 60_000 + b"1",
+    "unfinished": b"{'descr': '<f4', 'shape': (1,",
+    "indented": b"  {'descr'\n :1\n}",
+    "no type": b"{'descr': (), 'fortran_order': False, 'shape': (504, 729)}",
+    "odd keys": b"{[]: 1}",
+    "negative shape": b"{'descr': '<f4', 'fortran_order': False, 'shape': (504, -1)}",
+    "vast shape": b"{'descr': '<f4', 'fortran_order': False, 'shape': (504, 10000000000000000000)}",
+}.items():
+    content(f"npz header, {label}", r"not a valid npz|shape|must", ".npz", lambda b, head=head: headed(head))
+content("npz header of gigabytes", r"is of format", ".npz", lambda b: headed(b"x" * 100, (2, 0), 1_500_000_000))
+content(
+    "very long name, many times",
+    r"names in 'query'|a name in 'query'",
+    ".parquet",
+    lambda b: parquet(listed(b).set_column(0, "query", pa.array(["x" * 6_000_000] * len(b.asked.ids)).dictionary_encode())),
+)
 content("npz bomb", r"says that it has|no column", ".npz", bomb)
 content("pickle as npz", r"not a valid npz", ".npz", lambda b: pickle.dumps(Attack()))
 content("pickle in npz", r"must hold numbers", ".npz", lambda b: archive_of("boxes.npy", _object_array()))
@@ -387,7 +431,7 @@ content("unknown ending", r"expected a file that ends in", ".dat", lambda b: b"x
 content("pickle", r"expected a file that ends in", ".pkl", lambda b: pickle.dumps(Attack()))
 content("tar", r"expected a file that ends in", ".gz", tar)
 content("very many rows", r"got 100000000", ".parquet", many_rows)
-content("very wide rows", r"unpacks to|1 to 729 numbers", ".parquet", wide)
+content("very wide rows", r"holds 10080000 values", ".parquet", wide)
 content("ragged rows", r"as many in every row", ".parquet", ragged)
 content(
     "null in parquet",
@@ -454,6 +498,28 @@ def test_a_malformed_submission_is_refused_with_what_is_wrong(
     assert re.search(expected, "\n".join(problems)), problems
     assert all(line.isprintable() and len(line) < 700 for line in problems)
     assert sorted(path for path in tmp_path.rglob("*") if "outside" not in path.name) == before
+
+
+def test_what_a_reader_cannot_bear_is_told_and_the_caller_goes_on(
+    board: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = board.submission(tmp_path)
+    assert guarded.guarded_validate(folder, results=board.results) == ("1 boards, seeds [1]", [])
+    monkeypatch.setattr(guarded, "MEMORY_BYTES", 200 << 20)
+    assert "GiB of memory, or broke its reader" in guarded.guarded_validate(folder, results=board.results)[1][0]
+    monkeypatch.setattr(guarded, "SECONDS", 0.01)
+    assert "could not be read within 0 seconds" in guarded.guarded_validate(folder, results=board.results)[1][0]
+
+
+def test_the_name_of_a_folder_cannot_forge_lines(board: Board, tmp_path: Path) -> None:
+    odd = board.submission(tmp_path).rename(tmp_path / "x\x1b[31m\nfake: in order\udcff")
+    said = subprocess.run(
+        [BIN / "atombench", "validate", odd, "--results", board.results], capture_output=True, check=False, cwd=ROOT
+    )
+    assert said.returncode == 1
+    assert b"\x1b" not in said.stdout
+    assert b"\nfake" not in said.stdout
+    assert b"Traceback" not in said.stderr
 
 
 def test_there_are_enough_kinds() -> None:
