@@ -23,8 +23,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from atombench.methods.contract import Predictions
 from atombench.submissions.export import export_predictions
+from atombench.submissions.guarded import guarded_validate
 from atombench.submissions.score import score
-from atombench.submissions.validate import validate
 from tests.conftest import volume_set
 from tests.submissions.conftest import Board, saved, write_yaml
 
@@ -70,7 +70,7 @@ def submission(board: Board, place: Path, suffix: str) -> tuple[Path, Callable[[
 
 
 def in_order(folder: Path, board: Board) -> None:
-    _, problems = validate(folder, results=board.results)
+    _, problems = guarded_validate(folder, results=board.results)
     if problems:
         raise SystemExit("\n".join(problems))
 

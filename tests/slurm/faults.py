@@ -132,8 +132,8 @@ def node_lost(scene: Scene) -> str:
     for process in lost:
         with suppress(psutil.NoSuchProcess):
             process.kill()
-    time.sleep(scene.dice.uniform(14, 22))  # longer than BatchStartTimeout: before that, SLURM takes a job for one that starts
-    scene.slurm.start_node()
+    time.sleep(scene.dice.uniform(2, 8))
+    scene.slurm.start_node(rebooted=True)  # SLURM asks a node when it was booted, and gives up jobs that were before
     return f"node lost with {len(lost)} processes, restarted"
 
 
