@@ -109,9 +109,9 @@ class Cluster:
             command, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
 
-    def start_node(self, rebooted: bool = False) -> None:
-        """Start the node's daemon, on demand as after a reboot of its machine, and wait until the node takes jobs."""
-        self.start("slurmd", "slurmd", "-D", *(["-b"] if rebooted else []))
+    def start_node(self) -> None:
+        """Start the node's daemon and wait until the node takes jobs."""
+        self.start("slurmd", "slurmd", "-D")
         self.wait("slurmd", lambda: self._asked("sinfo", "--noheader", "--format=%T").strip() in ("idle", "mixed", "allocated"))
 
     def kill(self, name: str) -> None:
