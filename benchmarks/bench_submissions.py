@@ -7,10 +7,8 @@ CSV a common one. The reference is reading the file with its library alone.
 from __future__ import annotations
 
 import json
-import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,10 +23,11 @@ from atombench.methods.contract import Predictions
 from atombench.submissions.export import export_predictions
 from atombench.submissions.guarded import guarded_validate
 from atombench.submissions.score import score
+from benchmarks.timing import median_seconds
 from tests.conftest import volume_set
 from tests.submissions.conftest import Board, saved, write_yaml
 
-TEST_VOLUMES, SECTIONS, REPEATS = 382, 168, 3
+TEST_VOLUMES = 382
 
 
 def main() -> None:
@@ -37,9 +36,9 @@ def main() -> None:
         board = made(Path(place))
         for suffix in ("parquet", "csv"):
             folder, read = submission(board, Path(place), suffix)
-            alone = median(read)
-            checked = median(lambda folder=folder: in_order(folder, board))
-            scored = median(lambda folder=folder: list(score(folder, board.results)))
+            alone = median_seconds(read)
+            checked = median_seconds(lambda folder=folder: in_order(folder, board))
+            scored = median_seconds(lambda folder=folder: list(score(folder, board.results)))
             sys.stdout.write(
                 f"{suffix}, {len(board.asked.ids)} rows: validate {checked:.2f} s ({checked / alone:.1f} times reading the file"
                 f" alone), score {scored:.2f} s ({scored / alone:.1f} times)\n"
@@ -73,15 +72,6 @@ def in_order(folder: Path, board: Board) -> None:
     _, problems = guarded_validate(folder, results=board.results)
     if problems:
         raise SystemExit("\n".join(problems))
-
-
-def median(work: Callable[[], object]) -> float:
-    times = []
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
 
 
 if __name__ == "__main__":

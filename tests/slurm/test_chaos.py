@@ -7,15 +7,13 @@ the number of the run.
 import random
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import needs
 from tests.slurm import faults
-from tests.slurm.cluster import Cluster, cluster, why_not
+from tests.slurm.cluster import Cluster
 from tests.slurm.running import EXACT, HERE, begun, ended, metrics, on_cluster
 from tests.workflow.running import copied, digests, jobs, snakemake
 
@@ -29,14 +27,6 @@ def numbered(number: int) -> object:
     """A run with its marks: the first few are among the long tests, the rest only in `make test-cluster`."""
     kind = faults.KINDS[number % len(faults.KINDS)].__name__
     return pytest.param(number, id=f"{number}-{kind}", marks=pytest.mark.long if number < IN_CI else pytest.mark.cluster)
-
-
-@pytest.fixture(scope="module")
-def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    reason = why_not()
-    needs(not reason, reason)
-    with cluster(tmp_path_factory.mktemp("slurm"), cpus=4, memory_mb=48000) as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

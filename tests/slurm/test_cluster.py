@@ -1,25 +1,15 @@
 """The workflow on a real SLURM: the same bytes as a local run, and every step a job of its own."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import needs
-from tests.slurm.cluster import Cluster, cluster, why_not
+from tests.slurm.cluster import Cluster
 from tests.slurm.running import EXACT, HERE, ended, metrics, on_cluster
 from tests.workflow.running import copied, digests, jobs, snakemake
 
 pytestmark = pytest.mark.long
 MATRIX = ("--configfile", "tests/slurm/matrix.yaml")
-
-
-@pytest.fixture(scope="module")
-def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    reason = why_not()
-    needs(not reason, reason)
-    with cluster(tmp_path_factory.mktemp("slurm"), cpus=4, memory_mb=48000) as found:
-        yield found
 
 
 @pytest.fixture(scope="module")
