@@ -48,7 +48,7 @@ def _one_record(folder: Path, boards: list[str], seeds: list[int], out: Path, re
         raise ConfigError("--out takes the record of one --board and one --seed")
     loaded = BoardName.read(boards[0]).load(results)
     try:
-        _, problems = guarded_validate(folder, results=results)
+        _, problems = guarded_validate(folder, results=results, boards=boards, seeds=seeds)
         if problems:
             raise DataError(refusal(folder, problems))
         (record,) = score(folder, results, boards, seeds)

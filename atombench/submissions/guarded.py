@@ -23,19 +23,27 @@ SECONDS_PER_GB = 40.0  # of predictions files that are there
 FILES_READ = 2000
 
 
-def guarded_validate(folder: Path, queries: Sequence[Path] = (), results: Path = RESULTS) -> tuple[str, list[str]]:
+def guarded_validate(
+    folder: Path,
+    queries: Sequence[Path] = (),
+    results: Path = RESULTS,
+    boards: Sequence[str] = (),
+    seeds: Sequence[int] = (),
+) -> tuple[str, list[str]]:
     """Check a submission in a child process.
 
     Args:
         folder: the submission.
         queries: folders of queries, for boards that the workflow has not made here.
         results: the workflow's results.
+        boards: read answers to these boards alone; all if empty.
+        seeds: read answers of these seeds alone; all if empty.
 
     Returns:
         What it is, in a few words, and all problems.
     """
     places = {"folder": str(folder), "queries": [str(path) for path in queries], "results": str(results)}
-    job = {**places, "memory": MEMORY_BYTES}
+    job = {**places, "boards": list(boards), "seeds": list(seeds), "memory": MEMORY_BYTES}
     seconds = SECONDS + SECONDS_PER_GB * _gigabytes(folder)
     command = [sys.executable, "-m", "atombench.submissions.guarded"]
     problems = Problems()
@@ -69,7 +77,8 @@ def main() -> None:
     """Check the submission that standard input names, and print what was found as JSON."""
     job = json.loads(sys.stdin.buffer.read())
     resource.setrlimit(resource.RLIMIT_AS, (job["memory"], job["memory"]))
-    submission, problems = validate(Path(job["folder"]), [Path(path) for path in job["queries"]], Path(job["results"]))
+    places = [Path(path) for path in job["queries"]]
+    submission, problems = validate(Path(job["folder"]), places, Path(job["results"]), job["boards"], job["seeds"])
     what = ""
     if submission is not None:
         count = len(submission.boards)

@@ -17,7 +17,7 @@ from atombench.provenance import code_digest
 from atombench.submissions.boards import RESULTS, BoardName
 from atombench.submissions.problems import Problems, printable
 from atombench.submissions.schema import Submission
-from atombench.submissions.validate import checked_answers, read_submission
+from atombench.submissions.validate import checked_answers, narrowed, read_submission
 from atombench.volumes.volume_set import VolumeSet
 
 
@@ -39,15 +39,10 @@ def score(folder: Path, results: Path = RESULTS, boards: Sequence[str] = (), see
         problems.add(folder.name, "is a method, which the workflow runs; there are no predictions to score")
     if submission is None or problems:
         raise DataError(refusal(folder, problems.lines))
-    wanted = [board for board in submission.boards if not boards or board.board in boards]
     if missing := sorted(set(boards) - {board.board for board in submission.boards}):
         msg = f"{folder.name} has no predictions for {', '.join(missing)}"
         raise DataError(msg)
-    chosen = [
-        board.model_copy(update={"predictions": [file for file in board.predictions if not seeds or file.seed in seeds]})
-        for board in wanted
-    ]
-    part = submission.model_copy(update={"boards": chosen})
+    part = narrowed(submission, boards, seeds)
     loaded: dict[str, tuple[VolumeSet, Manifest]] = {}
     for board, seed, path, found in checked_answers(folder, part, problems, results=results):
         if board.board not in loaded:

@@ -36,13 +36,21 @@ class Asked:
     ids: tuple[str, ...]
 
 
-def validate(folder: Path, queries: Sequence[Path] = (), results: Path = RESULTS) -> tuple[Submission | None, list[str]]:
+def validate(
+    folder: Path,
+    queries: Sequence[Path] = (),
+    results: Path = RESULTS,
+    boards: Sequence[str] = (),
+    seeds: Sequence[int] = (),
+) -> tuple[Submission | None, list[str]]:
     """Check a submission, in this process (see guarded.py).
 
     Args:
         folder: the submission.
         queries: folders of queries (`atombench queries`), for boards that the workflow has not made here.
         results: the workflow's results, where boards are looked for first.
+        boards: read answers to these boards alone; all if empty.
+        seeds: read answers of these seeds alone; all if empty.
 
     Returns:
         The submission if `submission.yaml` could be read, and all problems; without any it can be scored.
@@ -50,9 +58,19 @@ def validate(folder: Path, queries: Sequence[Path] = (), results: Path = RESULTS
     problems = Problems()
     submission = read_submission(folder, problems)
     if submission is not None:
-        for _ in checked_answers(folder, submission, problems, queries, results):
+        for _ in checked_answers(folder, narrowed(submission, boards, seeds), problems, queries, results):
             pass
     return submission, problems.lines
+
+
+def narrowed(submission: Submission, boards: Sequence[str], seeds: Sequence[int]) -> Submission:
+    """The submission with answers to some boards, of some seeds, alone; all of them where none are named."""
+    chosen = [
+        board.model_copy(update={"predictions": [file for file in board.predictions if not seeds or file.seed in seeds]})
+        for board in submission.boards
+        if not boards or board.board in boards
+    ]
+    return submission.model_copy(update={"boards": chosen})
 
 
 def read_submission(folder: Path, problems: Problems) -> Submission | None:

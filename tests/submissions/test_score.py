@@ -96,3 +96,18 @@ def test_what_cannot_be_scored_is_refused_whole_or_becomes_a_failed_row(board: B
     assert "expected 'boxes'" in record.reason
     with pytest.raises(ConfigError, match="one --board and one --seed"):
         run(folder, out=out, results=board.results)
+
+
+def test_one_board_and_seed_are_scored_without_reading_the_others(board: Board, tmp_path: Path) -> None:
+    folder = board.submission(tmp_path)
+    facts = {**board.facts(), "seeds": [1, 2]}
+    facts["boards"][0]["predictions"].append({"seed": 2, "file": "predictions/b.npz"})
+    write_yaml(folder, facts)
+    (folder / "predictions/b.npz").write_bytes(b"damaged")
+    (first,) = score(folder, board.results, [board.name], [1])
+    assert first.status == "complete"
+    out = tmp_path / "record.json"
+    run(folder, board=[board.name], seed=[2], out=out, results=board.results)
+    assert load_record(out).status == "failed"
+    with pytest.raises(DataError, match="has no predictions for toy/easy-none-x1"):
+        list(score(folder, board.results, ["toy/easy-none-x1"]))
