@@ -115,6 +115,8 @@ def _worded(problem: Any, adapter: TypeAdapter[Any]) -> str:
     place = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
         return unknown_name("key", place, _keys(adapter, problem["loc"]))
+    if problem["type"] == "missing":
+        return f"{place}: this key is required and missing"
     return f"{place or 'top level'}: {problem['msg']}, got {problem['input']!r:.80}"
 
 

@@ -250,7 +250,7 @@ def test_lists_that_are_damaged_are_named(name: str, tmp_path: Path) -> None:
     place = ["--out", tmp_path / "board"] if name == "board" else ["--store", tmp_path / "m.db"]
     line = refused(atombench(name, tmp_path / "run.json", *place))
     assert f"{tmp_path / 'run.json'}: " in line
-    assert "Field required" in line
+    assert "required and missing" in line
 
 
 def test_train_refuses_options_that_are_not_json_or_not_its_own(toy: VolumeSet, toy_manifest: Manifest, tmp_path: Path) -> None:

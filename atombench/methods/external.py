@@ -34,7 +34,7 @@ class MethodFile(BaseModel):
         default=None, pattern=r"^[A-Za-z0-9_.]+:[A-Za-z_][A-Za-z0-9_]*$",
         description="instead of file and cls: module:class of an installed package",
     )  # fmt: skip
-    learned: bool = Field(default=True, description="uses a GPU where there is one; is also asked with exchanged inputs")
+    learned: bool = Field(default=True, description="a network, which uses a GPU where there is one")
     seeded: bool = Field(default=True, description="whether seeds differ; otherwise it runs once")
     memory_mb: int = Field(default=6000, ge=200, le=10**6, description="memory that it may use")
     minutes: int = Field(default=60, ge=1, le=10**5, description="time that each of training and predicting may take")

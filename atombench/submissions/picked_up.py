@@ -75,5 +75,6 @@ def pick_up(places: Collection[Place], named: Collection[str] = (), root: Path =
 
 
 def _state(folder: Path, problems: Problems) -> str:
-    listed = sorted(f"{path.relative_to(folder)} {path.lstat().st_size}" for path in folder.rglob("*") if path.is_file())
+    about = {path.relative_to(folder): path.lstat() for path in folder.rglob("*") if path.is_file()}
+    listed = sorted(f"{name} {one.st_size} {one.st_mtime_ns}" for name, one in about.items())
     return hashlib.sha256("\n".join([*listed, *problems.lines]).encode(errors="replace")).hexdigest()

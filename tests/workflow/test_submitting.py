@@ -53,6 +53,8 @@ def test_both_ways_end_as_rows(folder: Path) -> None:
         for method in ("grey-level", "grey-match", "constant"):
             assert here.loc[method, "status"] == "complete"
             assert here.loc[method, "ci_low"] <= here.loc[method, "value"] <= here.loc[method, "ci_high"]
+        swaps = table[(table["gathering"] == gathering) & (table["method"] == "grey-match")]["protocol"]
+        assert {"volume-swap", "section-swap"} <= set(swaps)  # no submitted method is spared that test
     page = (folder / "results/board/index.html").read_text()
     assert "self-reported" in page
     assert "reproduced" in page
