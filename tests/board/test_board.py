@@ -142,7 +142,7 @@ def test_a_record_that_another_run_replaced_counts_once(tmp_path: Path) -> None:
 
 def test_a_list_that_is_not_one_is_refused(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text("{}")
-    with pytest.raises(DataError, match="records: required and missing"):
+    with pytest.raises(DataError, match="records: this key is required and missing"):
         load_results([tmp_path / "run.json"])
 
 
