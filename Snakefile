@@ -41,3 +41,4 @@ rule all:
         board="results/board/index.html",
         table="results/board/results.csv",
         mlflow=MIRROR,
+        again=TO_MAKE_AGAIN,

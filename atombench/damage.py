@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import BinaryIO
 
+from atombench.files import written_whole
+
 PARQUET_MAGIC = b"PAR1"
 LONGEST_HEADER = 100_000_000  # bytes; safetensors' own limit
 
@@ -30,6 +32,28 @@ def cut_short(paths: Iterable[Path]) -> list[Path]:
         except OSError:
             continue
     return found
+
+
+def still_missing(found: Iterable[Path], ledger: Path) -> list[Path]:
+    """What was removed for lacking its end, now or by an earlier call, and is not there again.
+
+    Snakemake does not miss a file between steps while all that follows it is there; so what was removed is written down until
+    it has been made.
+
+    Args:
+        found: files that are removed now.
+        ledger: list of such files, one per line; kept up to date.
+    """
+    try:
+        earlier = ledger.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        earlier = []
+    removed = {str(path) for path in found}
+    missing = sorted(removed | {line for line in earlier if line and not Path(line).exists()})
+    if missing or earlier:
+        with written_whole(ledger) as temporary:
+            temporary.write_text("".join(f"{line}\n" for line in missing), encoding="utf-8")
+    return [Path(line) for line in missing]
 
 
 def _json_is_whole(path: Path) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from atombench.atom.secret import is_secret, read_key
 from atombench.config import check_run
-from atombench.damage import cut_short
+from atombench.damage import cut_short, still_missing
 from atombench.dead_jobs import end_jobs, jobs_left_behind
 from atombench.errors import AtomBenchError
 from atombench.evaluation.record import Unit
@@ -245,12 +245,19 @@ def show_what_is_there():
     logger.info("Some runs did not end well; results/board/index.html shows what there is, and why the rest is missing.")
 
 
-def remove_what_was_cut_short():
-    """Files without their end, so that they are made again; a dry run only tells."""
-    for path in cut_short(all_files(None)):
-        logger.info(f"{path} lacks its end and has to be made again.")
-        if not workflow.output_settings.dryrun:
-            path.unlink()
+def to_make_again():
+    """Files of this run without their end: they are removed, and asked for until they are there; a dry run only tells."""
+    mine, short = all_files(None), []
+    if may_write:
+        short = cut_short(mine)
+        for path in short:
+            logger.info(f"{path} lacks its end and has to be made again.")
+    if not may_write or workflow.output_settings.dryrun:
+        return []
+    missing = set(still_missing(short, Path(".snakemake/atombench-cut-short")))
+    for path in short:
+        path.unlink()
+    return [str(path) for path in mine if path in missing]
 
 
 def end_what_was_left_behind():
@@ -263,5 +270,5 @@ def end_what_was_left_behind():
             raise WorkflowError(str(error)) from None
 
 
-if MAIN and not found.alive:
-    remove_what_was_cut_short()
+may_write = MAIN and not found.alive
+TO_MAKE_AGAIN = to_make_again()

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from atombench.damage import CHECKS, cut_short
+from atombench.damage import CHECKS, cut_short, still_missing
 from atombench.files import write_json
 from atombench.tensors import save_tensors
 
@@ -51,3 +51,16 @@ def test_a_safetensors_header_that_is_no_header_counts_as_damage(tmp_path: Path)
         path = tmp_path / f"{number}.safetensors"
         path.write_bytes(content)
         assert cut_short([path]) == [path]
+
+
+def test_what_was_removed_is_asked_for_until_it_is_there_again(tmp_path: Path) -> None:
+    ledger, one, two = tmp_path / "ledger", tmp_path / "one.json", tmp_path / "two.json"
+    assert still_missing([], ledger) == []
+    assert not ledger.exists()
+    assert still_missing([one], ledger) == [one]
+    assert still_missing([two], ledger) == [one, two]
+    one.write_text("{}\n")
+    assert still_missing([], ledger) == [two]
+    two.write_text("{}\n")
+    assert still_missing([], ledger) == []
+    assert ledger.read_text() == ""
