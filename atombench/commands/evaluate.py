@@ -23,8 +23,6 @@ from atombench.methods.swaps import load_swaps
 from atombench.paths import SUBMISSIONS
 from atombench.progress import log_to, logger
 from atombench.schema import read_model
-from atombench.submissions.problems import Problems
-from atombench.submissions.validate import read_submission
 from atombench.volumes.volume_set import VolumeSet
 
 STEP_FILE = TypeAdapter(StepFile)
@@ -142,6 +140,9 @@ def _card(method: str) -> dict[str, Any]:
     """What a submitter says of a method; nothing for the platform's own."""
     if not is_external(method):
         return {}
+    from atombench.submissions.problems import Problems  # not needed by the platform's own methods
+    from atombench.submissions.validate import read_submission
+
     submission = read_submission(SUBMISSIONS / Label.read(method).name, problems := Problems())
     if submission is None:
         raise ConfigError("; ".join(problems.lines))
