@@ -20,7 +20,6 @@ from atombench.evaluation.record import Record
 from atombench.evaluation.statistics import Estimate, estimate
 from atombench.schema import validated
 from atombench.volumes.registry import DatasetRow
-from atombench.volumes.sources import reader_of
 from atombench.volumes.volume_set import SPLITS
 
 SHOWN = ("constant", "random", "regismcan-released", "regismcan")
@@ -132,6 +131,8 @@ def _pooled(records: list[Record], protocol: Protocol, metric: str) -> Estimate:
 def _counts(dataset: str, datasets: Mapping[str, DatasetRow]) -> dict[str, int] | None:
     entry = datasets.get(dataset)
     try:
+        from atombench.volumes.sources import reader_of  # the readers of volumes are slow to import
+
         return None if entry is None else reader_of(entry.kind).counts(entry)
     except (FetchError, DataError):
         return None

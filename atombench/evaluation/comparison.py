@@ -15,7 +15,6 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from atombench.evaluation.statistics import COVERAGE, Clustered, point, resampled_means
 
@@ -98,6 +97,8 @@ def p_value(difference: float, resampled: Array, volumes: int) -> float:
     spread = float(resampled.std())
     if spread == 0 or volumes < 2:
         return float(difference == 0 or volumes < 2)
+    from scipy import special  # slow to import, and not every step that compares has something to compare
+
     return float(2 * special.stdtr(volumes - 1, -abs(difference) / spread))  # two tails of Student's t
 
 
