@@ -9,16 +9,18 @@ below 0.001, which Holm's correction turns into 0.05 at 50 pairs already.) P-val
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from atombench.evaluation.statistics import COVERAGE, Clustered, point, resampled_means
+from atombench.evaluation.statistics import COVERAGE, Clustered, point, resampled_methods
 
 LEVEL = 0.05
+CHUNK = 256  # pairs worked on at once
+FEW = 40  # methods of which all pairs are told
+TAILS = (100 * (1 - COVERAGE) / 2, 100 * (1 + COVERAGE) / 2)
 Array = NDArray[np.float64]
 
 
@@ -56,31 +58,63 @@ class Standing:
     group: int
 
 
-def compare(runs: Mapping[str, list[Clustered]], falling: bool = True) -> tuple[list[Comparison], dict[str, Standing]]:
+def compare(
+    runs: Mapping[str, list[Clustered]], falling: bool = True, always: Collection[str] = ()
+) -> tuple[list[Comparison], dict[str, Standing]]:
     """Compare all methods of a board by one metric.
 
     Args:
         runs: for each method, one entry per seed, over the same volumes.
         falling: whether higher values are better.
+        always: methods that every other one is told beside, however many there are.
 
     Returns:
-        All pairs, the better one first, and the standing of each method, best first.
+        Pairs, the better one first, and the standing of each method, best first. All pairs are tested; of more than `FEW`
+        methods those are told that neighbour each other in rank, hold one of `always`, or the best of the other's tie group.
     """
+    if not runs:
+        return [], {}
     sign = 1.0 if falling else -1.0
     values = {name: point(several) for name, several in runs.items()}
     order = sorted(runs, key=lambda name: (-sign * values[name], name))
-    means = np.stack([resampled_means(runs[name], name) for name in order]) if order else np.zeros((0, 1))  # (K, resamples)
+    means = resampled_methods({name: runs[name] for name in order})  # (K, resamples)
     means = means[:, np.isfinite(means).all(axis=0)]
-    volumes = len(next(iter(runs.values()))[0].counts) if runs else 0
-    pairs = list(combinations(range(len(order)), 2))
-    raw = [p_value(values[order[a]] - values[order[b]], means[a] - means[b], volumes) for a, b in pairs]
-    tail = 100 * (1 - COVERAGE) / 2
-    found = []
-    for (a, b), p, corrected in zip(pairs, raw, holm(np.array(raw)), strict=True):
-        low, high = np.percentile(means[a] - means[b], [tail, 100 - tail])
-        difference = values[order[a]] - values[order[b]]
-        found.append(Comparison(order[a], order[b], difference, float(low), float(high), p, float(corrected)))
-    return found, _standings(order, [sign * values[name] for name in order], sign * means, found)
+    volumes = len(next(iter(runs.values()))[0].counts)
+    ordered = np.array([values[name] for name in order])
+    p, first, second = _p_values(ordered, means, volumes), *np.triu_indices(len(order), 1)
+    corrected = np.ones_like(p)
+    corrected[first, second] = holm(p[first, second])
+    standings = _standings(order, sign * ordered, sign * means, corrected < LEVEL)
+    told = _told(order, standings, always)[first, second]
+    first, second = first[told], second[told]
+    low, high = _intervals(means, first, second)
+    numbers = np.stack([ordered[first] - ordered[second], low, high, p[first, second], corrected[first, second]], axis=1)
+    names = [(order[a], order[b]) for a, b in zip(first, second, strict=True)]
+    pairs = [Comparison(*pair, *row) for pair, row in zip(names, numbers.tolist(), strict=True)]
+    return pairs, standings
+
+
+def _intervals(means: Array, first: NDArray[np.int64], second: NDArray[np.int64]) -> tuple[Array, Array]:
+    """Percentiles of the resampled differences of pairs (P,) of methods."""
+    found = [np.zeros((2, 0))]
+    for start in range(0, len(first), CHUNK):
+        rows = slice(start, start + CHUNK)
+        found.append(np.percentile(means[first[rows]] - means[second[rows]], TAILS, axis=1))
+    low, high = np.concatenate(found, axis=1)
+    return low, high
+
+
+def _told(order: list[str], standings: Mapping[str, Standing], always: Collection[str]) -> NDArray[np.bool_]:
+    """Which pairs are told; (K, K)."""
+    count = len(order)
+    if count <= FEW:
+        return np.ones((count, count), dtype=bool)
+    groups = np.array([standings[name].group for name in order])
+    some = np.isin(order, list(always))
+    best = np.diff(groups, prepend=0) > 0
+    found: NDArray[np.bool_] = some[:, None] | some | (best[:, None] & (groups[:, None] == groups))
+    found[np.arange(count - 1), np.arange(1, count)] = True
+    return found
 
 
 def holm(p: Array) -> Array:
@@ -94,24 +128,40 @@ def holm(p: Array) -> Array:
 
 def p_value(difference: float, resampled: Array, volumes: int) -> float:
     """Two-sided p-value of a difference; 1 for methods that always agree."""
-    spread = float(resampled.std())
-    if spread == 0 or volumes < 2:
-        return float(difference == 0 or volumes < 2)
+    return float(_p_of(np.array(difference), np.array(resampled.std()), volumes))
+
+
+def _p_values(values: Array, means: Array, volumes: int) -> Array:
+    """P-value of the difference of each pair; values (K,), resampled means (K, resamples); (K, K)."""
+    centred = means - means.mean(axis=1, keepdims=True)
+    covariance = centred @ centred.T / max(means.shape[1], 1)
+    variances = np.diag(covariance)
+    spread = np.sqrt(np.maximum(variances[:, None] + variances - 2 * covariance, 0.0))
+    return _p_of(values[:, None] - values, spread, volumes)
+
+
+def _p_of(difference: Array, spread: Array, volumes: int) -> Array:
+    """Two tails of Student's t; where nothing is spread, methods are the same or surely not."""
     from scipy import special  # slow to import, and not every step that compares has something to compare
 
-    return float(2 * special.stdtr(volumes - 1, -abs(difference) / spread))  # two tails of Student's t
+    if volumes < 2:
+        return np.ones_like(difference)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        size = np.where(difference == 0, 0.0, np.abs(difference) / spread)
+    return np.asarray(2 * special.stdtr(volumes - 1, -size))
 
 
-def _standings(order: list[str], values: list[float], means: Array, pairs: list[Comparison]) -> dict[str, Standing]:
-    told_apart = {(pair.first, pair.second): pair.distinct for pair in pairs}
-    tail = 100 * (1 - COVERAGE) / 2
+def _standings(order: list[str], values: Array, means: Array, apart: NDArray[np.bool_]) -> dict[str, Standing]:
+    """Standings of methods in falling order of `values` (K,); `apart` (K, K) says which pairs can be told apart."""
+    ordered = np.sort(means, axis=0)
+    beaten = [np.searchsorted(column, mine, side="right") for column, mine in zip(ordered.T, means.T, strict=True)]
+    ranks = 1 + len(order) - np.array(beaten)  # (resamples, K)
+    low, high = np.percentile(ranks, TAILS, axis=0)
     found: dict[str, Standing] = {}
-    leader, group = "", 0
+    leader, group = -1, 0
     for row, name in enumerate(order):
-        if not leader or told_apart[leader, name]:
-            leader, group = name, group + 1
-        ranks = 1 + (means > means[row]).sum(axis=0)
-        low, high = np.percentile(ranks, [tail, 100 - tail])
-        rank = 1 + sum(other > values[row] for other in values)
-        found[name] = Standing(rank, int(np.floor(low)), int(np.ceil(high)), group)
+        if leader < 0 or apart[leader, row]:
+            leader, group = row, group + 1
+        rank = 1 + int((values > values[row]).sum())
+        found[name] = Standing(rank, int(np.floor(low[row])), int(np.ceil(high[row])), group)
     return found

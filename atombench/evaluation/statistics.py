@@ -10,6 +10,7 @@ With one non-negative component this is a mean over sections; with one component
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -74,8 +75,32 @@ def resampled_means(runs: list[Clustered], *key: object) -> Array:
     weights = bootstrap_weights(len(runs[0].counts))
     with np.errstate(invalid="ignore"):
         resampled = np.stack([run.value(weights) for run in runs], axis=1)  # (resamples, runs)
-    if len(runs) > 1:
-        drawn = streams.words(RESAMPLES * len(runs), "bootstrap seeds", len(runs), *key) % np.uint64(len(runs))
+    return _over_seeds(resampled, *key)
+
+
+def resampled_methods(methods: Mapping[str, list[Clustered]]) -> Array:
+    """`resampled_means` of many methods over the same volumes, each with its name as key; (methods, RESAMPLES).
+
+    Runs of one component are resampled together, which for hundreds of methods is many times faster.
+    """
+    runs = [run for several in methods.values() for run in several]
+    if not runs or any(run.sums.shape[1] != 1 for run in runs):
+        means = [resampled_means(several, name) for name, several in methods.items()]
+        return np.stack(means) if means else np.zeros((0, RESAMPLES))
+    weights = bootstrap_weights(len(runs[0].counts))
+    sums, counts = np.stack([run.sums[:, 0] for run in runs], axis=1), np.stack([run.counts for run in runs], axis=1)
+    with np.errstate(invalid="ignore"):
+        resampled = np.abs(weights @ sums) / (weights @ counts)  # (resamples, runs)
+    ends = np.cumsum([len(several) for several in methods.values()])[:-1]
+    parts = zip(methods, np.split(resampled, ends, axis=1), strict=True)
+    return np.stack([_over_seeds(part, name) for name, part in parts])
+
+
+def _over_seeds(resampled: Array, *key: object) -> Array:
+    """Mean over seeds, drawn with replacement in each resample; (resamples, runs) to (resamples,)."""
+    runs = resampled.shape[1]
+    if runs > 1:
+        drawn = streams.words(RESAMPLES * runs, "bootstrap seeds", runs, *key) % np.uint64(runs)
         resampled = np.take_along_axis(resampled, drawn.astype(np.int64).reshape(RESAMPLES, -1), axis=1)
     return np.asarray(resampled.mean(axis=1))
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from atombench.evaluation.comparison import compare, holm
-from atombench.evaluation.statistics import RESAMPLES, Clustered, bootstrap_weights
+from atombench.evaluation.comparison import FEW, compare, holm, p_value
+from atombench.evaluation.statistics import RESAMPLES, Clustered, bootstrap_weights, resampled_means, resampled_methods
 
 VOLUMES, SECTIONS = 40, 20
 CLUSTER = np.repeat(np.arange(VOLUMES), SECTIONS)
@@ -105,3 +105,39 @@ def test_boards_of_no_or_one_method_have_nothing_to_compare(count: int) -> None:
     pairs, standings = compare(runs)
     assert pairs == []
     assert len(standings) == count
+
+
+def test_of_many_methods_all_pairs_are_tested_and_the_telling_ones_told() -> None:
+    runs = {f"m{k:02d}": [run(hits(0.1 + k / 100, k))] for k in range(FEW + 10)}
+    runs["copy"] = runs["m07"]
+    pairs, standings = compare(runs, always=["m05"])
+    order, told = list(standings), {(pair.first, pair.second): pair for pair in pairs}
+    assert len(pairs) < len(order) * (len(order) - 1) / 4
+    assert set(zip(order, order[1:], strict=False)) <= set(told)
+    assert {name for pair in told if "m05" in pair for name in pair} == set(order)
+    best = {group: next(name for name in order if standings[name].group == group) for group in (1, 2)}
+    for name in order:
+        group = standings[name].group
+        assert name in best.values() or group > 2 or (best[group], name) in told
+    everything = [p_value(a, b, VOLUMES) for a, b in _differences({name: runs[name] for name in order})]
+    corrected = iter(holm(np.array(everything)))
+    for first in range(len(order)):
+        for second in range(first + 1, len(order)):
+            expected = next(corrected)
+            if found := told.get((order[first], order[second])):
+                assert found.p_holm == pytest.approx(expected, abs=1e-12)
+
+
+def _differences(runs: dict[str, list[Clustered]]) -> list[tuple[float, np.ndarray]]:
+    names = list(runs)
+    means = {name: resampled_means(several, name) for name, several in runs.items()}
+    values = {name: float(several[0].value(np.ones(VOLUMES))) for name, several in runs.items()}
+    return [(values[a] - values[b], means[a] - means[b]) for n, a in enumerate(names) for b in names[n + 1 :]]
+
+
+def test_methods_resampled_together_are_as_if_each_were_alone() -> None:
+    runs = {name: [run(hits(0.4, 10 * n + seed)) for seed in range(1 + n)] for n, name in enumerate("abc")}
+    alone = [resampled_means(several, name) for name, several in runs.items()]
+    np.testing.assert_array_equal(resampled_methods(runs), alone)
+    several = {"x": [Clustered(np.ones((VOLUMES, 3)), np.ones(VOLUMES))]}
+    np.testing.assert_array_equal(resampled_methods(several)[0], resampled_means(several["x"], "x"))
