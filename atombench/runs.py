@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from atombench.audit.record import BoardFindings, VolumeFindings, load_findings
 from atombench.errors import DataError
@@ -32,11 +32,12 @@ class Result:
 
 
 class RunEntry(BaseModel):
-    """One record of a run."""
+    """One record of a run; `run` is filled in when lists are read."""
 
     unit: str
     record: Path
     sha256: str
+    run: str = Field(default="", exclude=True)
 
 
 class AuditEntry(BaseModel):
@@ -118,23 +119,49 @@ def load_results(runs: list[Path]) -> tuple[list[Result], list[str]]:
     Raises:
         DataError: a list is missing or not valid, or there is nothing to show.
     """
-    results: dict[str, Result] = {}
-    notes: dict[str, str] = {}
+    kept: list[Result] = []
+    left_out: list[str] = []
+    for entries in boards_listed(runs).values():
+        results, notes = load_board(entries)
+        kept, left_out = kept + results, left_out + notes
+    for note in left_out:
+        logger.warning("left out: %s", note)
+    if not kept:
+        raise DataError(nothing_to_show(left_out))
+    return sorted(kept, key=lambda result: result.record.unit.key), left_out
+
+
+def nothing_to_show(left_out: Sequence[str]) -> str:
+    """What to say where no record is left."""
+    return "no records to show" + "".join(f"; {note}" for note in left_out)
+
+
+def boards_listed(runs: list[Path]) -> dict[str, list[RunEntry]]:
+    """What the given runs list, by board, without reading a record; a unit stands there once for each run that lists it.
+
+    Raises:
+        DataError: a list is missing or not valid.
+    """
+    boards: dict[str, list[RunEntry]] = {}
     for run in sorted(runs):
         for entry in read_model(_RUN_LIST, run).records:
-            try:
-                results[entry.unit] = _listed(entry)
-            except DataError as error:
-                notes[entry.unit] = f"{entry.unit} of {run.stem}: {error}"
+            boards.setdefault(entry.unit.rsplit("/", 2)[0], []).append(entry.model_copy(update={"run": run.stem}))
+    return dict(sorted(boards.items()))
+
+
+def load_board(entries: Sequence[RunEntry]) -> tuple[list[Result], list[str]]:
+    """Read the records of one board, each unit once, sorted by unit; and say which were left out, as `load_results` does."""
+    results: dict[str, Result] = {}
+    notes: dict[str, str] = {}
+    for entry in entries:
+        try:
+            results[entry.unit] = _listed(entry)
+        except DataError as error:
+            notes[entry.unit] = f"{entry.unit} of {entry.run}: {error}"
     kept = _of_newest_manifest(list(results.values()))
     older = set(results) - {result.record.unit.key for result in kept}
     left_out = [note for unit, note in sorted(notes.items()) if unit not in results]
     left_out += [f"{unit}: its board has a newer manifest" for unit in sorted(older)]
-    for note in left_out:
-        logger.warning("left out: %s", note)
-    if not kept:
-        msg = "no records to show" + "".join(f"; {note}" for note in left_out)
-        raise DataError(msg)
     return sorted(kept, key=lambda result: result.record.unit.key), left_out
 
 
@@ -171,7 +198,11 @@ def _listed(entry: RunEntry) -> Result:
     if file_digest(entry.record) != entry.sha256:
         msg = f"{entry.record} has changed since it was listed; run the workflow for it again"
         raise DataError(msg)
-    return Result(load_record(entry.record), entry.record, entry.sha256)
+    result = Result(load_record(entry.record), entry.record, entry.sha256)
+    if result.record.unit.key != entry.unit:
+        msg = f"{entry.record} records {result.record.unit.key}, it is listed as {entry.unit}"
+        raise DataError(msg)
+    return result
 
 
 def _of_newest_manifest(results: list[Result]) -> list[Result]:

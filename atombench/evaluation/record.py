@@ -20,6 +20,11 @@ RECORD_VERSION = 1
 Origin = Literal["platform", "submitted method", "submitted predictions"]
 
 
+def quoted(part: object) -> str:
+    """A name as part of a key, so that keys can be taken apart at their slashes."""
+    return str(part).replace("%", "%25").replace("/", "%2F")
+
+
 class Part(BaseModel):
     """Base of all parts of a record: unknown keys and non-finite numbers are refused."""
 
@@ -54,8 +59,8 @@ class Unit(Part):
 
     @property
     def key(self) -> str:
-        """The run's name, unique in a results folder."""
-        return "/".join(str(part) for part in (*self.board, self.method, f"seed{self.seed}"))
+        """The run's name, unique in a results folder; a slash inside a name is written as in addresses, %2F."""
+        return "/".join(quoted(part) for part in (*self.board, self.method, f"seed{self.seed}"))
 
 
 class Metric(Part):

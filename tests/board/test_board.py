@@ -14,7 +14,7 @@ from atombench.board.tables import COLUMNS, long_table
 from atombench.errors import DataError
 from atombench.evaluation.record import Record, Unit, save_record
 from atombench.methods.table import Entry
-from atombench.runs import Result, load_audits, load_results, save_run
+from atombench.runs import Result, boards_listed, load_audits, load_board, load_results, save_run
 from tests.conftest import volume_set
 from tests.evaluation.records import example
 
@@ -195,3 +195,20 @@ def test_submissions_are_marked_and_their_texts_are_escaped(tmp_path: Path) -> N
     assert "a &lt;b&gt;note&lt;/b&gt;" in page
     assert "predictions/&lt;a&gt;.csv: NaN" in page
     assert "<b>note" not in page
+
+
+def test_lists_are_sorted_by_board_without_reading_a_record_and_a_slash_in_a_name_does_not_mislead(tmp_path: Path) -> None:
+    unit = Unit(dataset="a/b", gathering="hard", split="none", scale=1, method="x/y%", seed=1)
+    stored(tmp_path, example("constant"), example(unit=unit), example("random"))
+    boards = boards_listed([tmp_path / "run.json"])
+    assert list(boards) == ["atom/a%2Fb/hard/none/1/clean/0", "atom/toy/hard/none/1/clean/0"]
+    assert [len(entries) for entries in boards.values()] == [1, 2]
+    assert load_board(boards["atom/a%2Fb/hard/none/1/clean/0"])[0][0].record.unit == unit
+
+
+def test_a_record_of_another_unit_than_listed_is_left_out(tmp_path: Path) -> None:
+    stored(tmp_path, example("constant"))
+    text = (tmp_path / "run.json").read_text()
+    (tmp_path / "run.json").write_text(text.replace('clean/0/constant/seed1"', 'clean/0/random/seed1"', 1))
+    with pytest.raises(DataError, match="it is listed as atom/toy/hard/none/1/clean/0/random/seed1"):
+        load_results([tmp_path / "run.json"])
