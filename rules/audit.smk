@@ -39,6 +39,7 @@ rule audit_board:
         mem_mb=growing(4000),
         runtime=growing(30),
     params:
+        restricted=restricted,
         code=code_digest("atombench.commands.audit_data"),
     shell:
         "atombench audit-data {wildcards.dataset} --volumes {input.volumes} --manifest {input.manifest}"

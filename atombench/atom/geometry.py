@@ -89,15 +89,20 @@ class BlockGrid:
     @cached_property
     def offsets(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """In-plane offsets (a, b) of the section's points, a fastest; two arrays of shape (P,)."""
-        steps = np.arange(-2.0 * self.scale, 2.0 * self.scale)
-        b, a = np.meshgrid(steps, steps, indexing="ij")
-        return a.ravel(), b.ravel()
+        return square(self.section)
 
     @property
     def corners(self) -> list[int]:
         """Indices of the section's four corner points among its P points."""
         side = self.section
         return [0, side - 1, side * (side - 1), side * side - 1]
+
+
+def square(edge: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """In-plane offsets (a, b) from -edge/2 to edge/2 - 1, a fastest; two arrays of shape (edge^2,). The edge is even."""
+    steps = np.arange(-edge / 2, edge / 2)
+    b, a = np.meshgrid(steps, steps, indexing="ij")
+    return a.ravel(), b.ravel()
 
 
 def combine_axes(xp: Any, parts: list[Any], operation: Callable[[Any, Any], Any]) -> Any:
@@ -121,7 +126,12 @@ def combine_block_axes(xp: Any, parts: Any, operation: Callable[[Any, Any], Any]
 
 
 def lattice(normals: Any, grid: BlockGrid) -> Any:
-    """Offsets of a section's points from its centre, for each normal; float64 (M, 3, P).
+    """Offsets of a section's points from its centre, for each normal; float64 (M, 3, P). See `plane`."""
+    return plane(normals, grid.offsets)
+
+
+def plane(normals: Any, offsets: tuple[NDArray[np.float64], NDArray[np.float64]]) -> Any:
+    """In-plane offsets turned into the plane of each normal; float64 (M, 3, P).
 
     point(a, b) = R(n) (a, b, 0), where R(n) is the smallest rotation that takes +k to the normal n = (x, y, z) / L:
 
@@ -133,7 +143,7 @@ def lattice(normals: Any, grid: BlockGrid) -> Any:
 
     Args:
         normals: (M, 3), any positive length.
-        grid: gives the in-plane offsets a, b.
+        offsets: a and b, each (P,).
 
     Raises:
         ValueError: a normal has length zero (checked for NumPy arrays only).
@@ -143,7 +153,7 @@ def lattice(normals: Any, grid: BlockGrid) -> Any:
         msg = f"expected normals of positive length, got zeros in rows {np.flatnonzero(~np.any(normals, axis=1))[:5]}"
         raise ValueError(msg)
     # Sections lie along the last axis of what follows, so that long runs of memory are worked on at once.
-    a, b = (xp.asarray(offset, device=device(normals))[:, None] for offset in grid.offsets)  # (P, 1)
+    a, b = (xp.asarray(offset, device=device(normals))[:, None] for offset in offsets)  # (P, 1)
     x, y, z = (xp.astype(normals[:, axis], xp.float64) for axis in range(3))  # (M,)
     squared = x * x + y * y + z * z
     length = xp.sqrt(squared)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from atombench.atom.cases import case_rows
 from atombench.atom.manifest import Manifest, Sections
 from atombench.atom.queries import check_belongs
-from atombench.atom.sections import cut_sections
-from atombench.audit.record import BoardFindings, PartFindings
+from atombench.atom.sections import cut, cut_sections
+from atombench.audit.record import BoardFindings, Case, PartFindings
+from atombench.pictures import as_bytes
 from atombench.volumes.volume_set import BACKGROUND, SPLITS, VolumeSet
 
 CHUNK = 65536  # sections cut at a time
@@ -24,7 +26,28 @@ def audit_board(volumes: VolumeSet, manifest: Manifest) -> BoardFindings:
     return BoardFindings(
         dataset=manifest.dataset, gathering=manifest.gathering, split=manifest.split, scale=manifest.scale,
         manifest=manifest.digest, volumes=volumes.digest, parts={part: _audit_part(volumes, manifest, part) for part in SPLITS},
+        cases=_cases(volumes, manifest),
     )  # fmt: skip
+
+
+def _cases(volumes: VolumeSet, manifest: Manifest) -> list[Case]:
+    sections, grid = manifest.parts["test"], manifest.grid
+    labels = sections.labels(grid)
+    rows = case_rows(manifest, labels)
+    shown, correct = sections.take(rows), labels.boxes[rows]
+    pixels = cut(volumes.volumes, shown.volume, shown.points(grid), grid)
+    return [
+        Case(
+            section=int(row),
+            volume=volumes.ids[shown.volume[place]],
+            voxels=as_bytes(volumes.volumes[shown.volume[place]]),
+            pixels=as_bytes(pixels[place]),
+            centre=shown.centres[place].tolist(),
+            normal=shown.normals[place].tolist(),
+            boxes=np.flatnonzero(correct[place]).tolist(),
+        )
+        for place, row in enumerate(rows)
+    ]
 
 
 def _audit_part(volumes: VolumeSet, manifest: Manifest, part: str) -> PartFindings:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import io
-
 import numpy as np
 from numpy.typing import NDArray
 
+from atombench.pictures import as_png
 from atombench.volumes.volume_set import SPLITS, VolumeSet
 
 SHOWN_PER_SPLIT = 6
@@ -17,18 +15,13 @@ GAP = 2
 
 def contact_sheet(volumes: VolumeSet) -> str:
     """PNG in base64: a column per volume (training, validation, test), below each other the middle planes of axes i, j, k."""
-    from PIL import Image
-
     columns: list[NDArray[np.floating]] = []
     for split in SPLITS:
         rows = volumes.rows(split)
         chosen = rows[np.linspace(0, len(rows) - 1, min(SHOWN_PER_SPLIT, len(rows))).astype(int)]
         columns += [np.concatenate(_planes(volumes.volumes[row])) for row in chosen]
         columns.append(np.zeros((3 * (TILE + GAP), 2 * GAP)))
-    sheet = np.concatenate(columns[:-1], axis=1)
-    stream = io.BytesIO()
-    Image.fromarray(np.rint(255 * np.clip(sheet, 0, 1)).astype(np.uint8)).save(stream, "PNG", optimize=True)
-    return base64.b64encode(stream.getvalue()).decode()
+    return as_png(np.concatenate(columns[:-1], axis=1))
 
 
 def _planes(volume: NDArray[np.float32]) -> list[NDArray[np.floating]]:

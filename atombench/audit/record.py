@@ -143,6 +143,27 @@ class PartFindings(Part):
     depth_counts: list[int]
 
 
+class Case(Part):
+    """A test section with its volume, for the page that shows what methods answer.
+
+    Attributes:
+        section: place in the test part.
+        volume: name of the volume.
+        voxels: bytes (E, E, E) in base64, 0 for intensity 0 and 255 for 1.
+        pixels: bytes (4s, 4s) in base64, likewise.
+        centre, normal: the true pose, in voxels.
+        boxes: the correct boxes.
+    """
+
+    section: int
+    volume: str
+    voxels: str
+    pixels: str
+    centre: list[float]
+    normal: list[float]
+    boxes: list[int]
+
+
 class BoardFindings(Part):
     """What the sections of a board are like."""
 
@@ -154,6 +175,11 @@ class BoardFindings(Part):
     manifest: str
     volumes: str = Field(description="digest of the volumes")
     parts: dict[str, PartFindings]
+    cases: list[Case] = Field(default=[], description="a few test sections; none of restricted data or secret boards")
+
+    def redacted(self) -> BoardFindings:
+        """The same findings without pictures."""
+        return self.model_copy(update={"cases": []})
 
 
 Findings = Annotated[VolumeFindings | BoardFindings, Field(discriminator="kind")]

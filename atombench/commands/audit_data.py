@@ -38,6 +38,8 @@ def run(
         raise DataError(msg)
     if manifest is not None:
         board = audit_board(volume_set, Manifest.load(manifest))
+        if row.restricted:
+            board = board.redacted()
         save_findings(out, board)
         _print(f"{dataset}, {board.gathering}, split {board.split}, scale {board.scale}: test", board_table(board))
         return

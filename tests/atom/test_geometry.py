@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atombench.atom.geometry import BOXES, BlockGrid, lattice, section_points
+from atombench.atom.geometry import BOXES, BlockGrid, lattice, plane, section_points, square
 from tests.atom.naive import naive_points
 
 GRID = BlockGrid(1)
@@ -49,6 +49,13 @@ def test_halfway_values_are_exact_and_round_to_even() -> None:
     even, odd = section_points(np.array([[10, 10, 10], [11, 11, 10]]), np.array([[1.0, 1, 0]] * 2), GRID)
     assert (even[:2] % 2 == 0)[:, halves[0] % 2 == 1].all()
     assert (odd[:2] % 2 == 0)[:, halves[0] % 2 == 1].all()
+
+
+def test_the_section_lies_in_the_middle_of_a_larger_square_in_its_plane() -> None:
+    normals = np.random.default_rng(2).normal(size=(50, 3))
+    large = plane(normals, square(GRID.edge)).reshape(50, 3, 20, 20)
+    np.testing.assert_array_equal(large[:, :, 8:12, 8:12].reshape(50, 3, 16), lattice(normals, GRID))
+    assert (plane(np.array([[0.0, 0.0, 1.0]]), square(4))[0, 0, :4] == [-2, -1, 0, 1]).all()  # a fastest
 
 
 def test_the_downward_normal_is_a_half_turn_and_no_division_by_zero() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from atombench.atom.cases import case_rows
 from atombench.atom.manifest import make_manifest
 from atombench.audit.boards import audit_board
 from atombench.audit.record import BoardFindings, Source, VolumeFindings, load_findings, save_findings
@@ -137,6 +138,31 @@ def test_a_boards_shares_equal_those_counted_one_by_one() -> None:
         assert getattr(found, name) == pytest.approx(np.mean(values)), name
 
 
+def test_a_boards_cases_hold_volume_pixels_pose_and_correct_boxes() -> None:
+    volumes = volume_set((3, 2, 4), 1.2 * textured(9) - 0.1)
+    manifest = make_manifest(volumes, "hard", "none", 1)
+    sections, cases = manifest.parts["test"], audit_board(volumes, manifest).cases
+    labels = sections.labels(manifest.grid)
+    assert [case.section for case in cases] == case_rows(manifest, labels).tolist()
+    for case in cases:
+        row = case.section
+        volume, centre, normal = volumes.volumes[sections.volume[row]], sections.centres[row], sections.normals[row]
+        pixels, _, _, fine = naive_section(volume, centre, normal, 1)
+        assert case.volume == volumes.ids[sections.volume[row]]
+        for text, expected in ((case.voxels, volume), (case.pixels, pixels)):
+            assert base64.b64decode(text) == np.rint(255 * np.clip(expected, 0, 1)).astype(np.uint8).tobytes()
+        assert (case.centre, case.normal) == (centre.tolist(), normal.tolist())
+        assert case.boxes == np.flatnonzero(fine).tolist() != []
+
+
+def test_restricted_data_and_secret_boards_have_no_cases() -> None:
+    volumes = volume_set((3, 2, 2))
+    manifest = make_manifest(volumes, "hard", "none", 1)
+    found = audit_board(volumes, manifest)
+    assert found.redacted() == found.model_copy(update={"cases": []})
+    assert audit_board(volumes, replace(manifest, gathering="hard-secret")).cases == []
+
+
 def test_what_the_released_sampler_does_wrong_is_visible_and_the_uniform_one_does_not() -> None:
     volumes = volume_set((40, 5, 20), textured(65) + 0.1)
     released, uniform = (audit_board(volumes, make_manifest(volumes, name, "none", 1)) for name in ("hard", "uniform"))
@@ -176,6 +202,7 @@ def test_findings_survive_their_file_and_damage_is_refused(tmp_path: Path) -> No
 def test_the_command_writes_nothing_that_is_restricted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     volumes = volume_set((4, 2, 2), name="mine")
     volumes.save(tmp_path / "v.npz")
+    make_manifest(volumes, "hard", "none", 1).save(tmp_path / "m.parquet")
     row = {**ABOUT, "kind": "mni-subjects", "template": "t", "template_sha256": "0", "train": 4, "val": 2, "test": 2}
     for restricted in (True, False):
         (tmp_path / "d.yaml").write_text(json.dumps({"mine": {**row, "restricted": restricted}}))
@@ -184,6 +211,21 @@ def test_the_command_writes_nothing_that_is_restricted(tmp_path: Path, capsys: p
             main(["audit-data", "mine", *files, "--registry", str(tmp_path / "d.yaml")])
         assert ("v0000" in (tmp_path / "a.json").read_text()) != restricted
         assert ("iVBOR" in (tmp_path / "a.json").read_text()) != restricted
+        with pytest.raises(SystemExit, match="0"):
+            main(
+                [
+                    "audit-data",
+                    "mine",
+                    *files,
+                    "--manifest",
+                    str(tmp_path / "m.parquet"),
+                    "--registry",
+                    str(tmp_path / "d.yaml"),
+                ]
+            )
+        board = load_findings(tmp_path / "a.json")
+        assert isinstance(board, BoardFindings)
+        assert len(board.cases) == (0 if restricted else 6)
     capsys.readouterr()
 
 
