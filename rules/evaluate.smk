@@ -3,6 +3,7 @@ rule evaluate:
         volumes="results/data/{dataset}/x{scale}/volumes.npz",
         manifest=f"{BOARD}/manifest.parquet",
         weights=trained("weights.safetensors"),
+        curve=trained("curve.jsonl"),
         predictions=f"{UNIT}/predictions.parquet",
         training=trained("training.json"),
         predicting=f"{UNIT}/predicting.json",
@@ -23,8 +24,9 @@ rule evaluate:
         runtime=growing(30),
     params:
         role=method_role,
+        restricted=restricted,
         code=code_digest("atombench.commands.evaluate"),
     shell:
         "atombench evaluate {wildcards.method} --volumes {input.volumes} --manifest {input.manifest}"
-        " --weights {input.weights} --predictions {input.predictions} --training {input.training}"
+        " --weights {input.weights} --predictions {input.predictions} --training {input.training} --curve {input.curve}"
         " --predicting {input.predicting} --swaps {input.swaps} --seed {wildcards.seed} --out {output.record} --log {log}"

@@ -52,6 +52,7 @@ rule score:
     params:
         folder=lambda wildcards: f"leaderboard/submissions/{wildcards.method}",
         state=submission_state,
+        restricted=restricted,
         code=code_digest("atombench.commands.score"),
     shell:
         "atombench score {params.folder} --board {wildcards.dataset}/{wildcards.gathering}-{wildcards.split}-x{wildcards.scale}"

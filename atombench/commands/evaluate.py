@@ -10,8 +10,9 @@ from pydantic import TypeAdapter
 
 from atombench.atom.manifest import Manifest
 from atombench.atom.queries import check_belongs
-from atombench.commands.arguments import Log, ManifestFile, Seed, Volumes
+from atombench.commands.arguments import REGISTRY_DEFAULT, Log, ManifestFile, Registry, Seed, Volumes
 from atombench.errors import ConfigError
+from atombench.evaluation.curve import read_curve
 from atombench.evaluation.evaluate import details, evaluate
 from atombench.evaluation.protocols import PRIMARY
 from atombench.evaluation.record import Digests, Metric, Record, StepFile, Unit, save_record
@@ -23,6 +24,7 @@ from atombench.methods.swaps import load_swaps
 from atombench.paths import SUBMISSIONS
 from atombench.progress import log_to, logger
 from atombench.schema import read_model
+from atombench.volumes.registry import may_be_shown
 from atombench.volumes.volume_set import VolumeSet
 
 STEP_FILE = TypeAdapter(StepFile)
@@ -39,8 +41,10 @@ def run(
     weights: Annotated[OptionalFile, typer.Option(help="Weights (safetensors); needed for a record.")] = None,
     training: Annotated[OptionalFile, typer.Option(help="Cost of the training (JSON); needed for a record.")] = None,
     predicting: Annotated[OptionalFile, typer.Option(help="Cost of predicting (JSON); needed for a record.")] = None,
+    curve: Annotated[OptionalFile, typer.Option(help="Training curve (JSON lines), for the record.")] = None,
     out: Annotated[OptionalFile, typer.Option(help="Where to write the record.")] = None,
     seed: Seed = 1,
+    registry: Registry = REGISTRY_DEFAULT,
     log: Log = None,
 ) -> None:
     """Score predictions under both protocols and print a table; with --out also write a result record."""
@@ -50,7 +54,7 @@ def run(
     source = {"manifest": drawn.digest}
     if method is not None and weights is not None:
         source |= {"method": method, "seed": str(seed), "weights": file_digest(weights)}
-    files = _files(predictions, method, weights, training, predicting) if out is not None else None
+    files = _files(predictions, method, weights, training, predicting, curve) if out is not None else None
     if out is not None and files is not None and (reason := _failure(files)):
         save_record(out, _record(files, seed, drawn, volume_set).model_copy(update={"status": "failed", "reason": reason}))
         logger.warning("%s seed %d failed: %s", method, seed, reason)
@@ -62,7 +66,8 @@ def run(
         sys.stdout.write(table(metrics))
         return
     record = _record(files, seed, drawn, volume_set)
-    record = record.model_copy(update={"metrics": metrics, **vars(details(answers, drawn, volume_set))})
+    found = details(answers, drawn, volume_set, pictures=may_be_shown(drawn.dataset, registry))
+    record = record.model_copy(update={"metrics": metrics, **vars(found)})
     save_record(out, record)
     primary = record.find("strict", PRIMARY)
     if primary is not None:
@@ -96,13 +101,14 @@ class Files:
     weights: Path
     training: Path
     predicting: Path
+    curve: OptionalFile
 
 
 def _files(predictions: Path, method: str | None, *others: OptionalFile) -> Files:
-    weights, training, predicting = others
+    weights, training, predicting, curve = others
     if method is None or weights is None or training is None or predicting is None:
         raise ConfigError("a record needs METHOD, --weights, --training and --predicting; without --out a table is printed")
-    return Files(method, predictions, weights, training, predicting)
+    return Files(method, predictions, weights, training, predicting, curve)
 
 
 def _failure(files: Files) -> str:
@@ -133,6 +139,7 @@ def _record(files: Files, seed: int, manifest: Manifest, volumes: VolumeSet) -> 
         predicting=predicted.cost,
         volumes=[volumes.ids[row] for row in manifest.volume_rows("test")],
         metrics=[],
+        curve=[] if files.curve is None else read_curve(files.curve),
     )  # fmt: skip
 
 

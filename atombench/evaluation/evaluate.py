@@ -12,9 +12,10 @@ from atombench.atom.geometry import BOXES
 from atombench.atom.manifest import Manifest
 from atombench.atom.poses import PoseErrors
 from atombench.evaluation.protocols import PRIMARY, Truth, Values, exchanged, published, reliability, scored, strict
-from atombench.evaluation.record import Metric, ReliabilityBin, Stratum
+from atombench.evaluation.record import Answer, Failure, Metric, ReliabilityBin, Stratum
+from atombench.evaluation.shown import answers, failures
 from atombench.evaluation.statistics import Clustered, estimate
-from atombench.evaluation.strata import strata
+from atombench.evaluation.strata import in_order, strata
 from atombench.methods.contract import Predictions
 from atombench.methods.swaps import Swap
 from atombench.volumes.volume_set import VolumeSet
@@ -48,15 +49,26 @@ class Details:
         strata: the primary number by stratum.
         reliability: confidence against being right, in bins; empty unless scores are probabilities.
         errors: 0th, 5th, ... 100th percentile of each pose error over labelled sections; empty without poses.
+        answers: to the cases that the board shows.
+        failures: some sections that were placed wrongly, as pictures; empty where none may be shown.
     """
 
     strata: list[Stratum]
     reliability: list[ReliabilityBin]
     errors: dict[str, list[float]]
+    answers: list[Answer]
+    failures: list[Failure]
 
 
-def details(predictions: Predictions, manifest: Manifest, volumes: VolumeSet) -> Details:
-    """Break the primary number down, and take distributions; predictions in the order of the manifest's test part."""
+def details(predictions: Predictions, manifest: Manifest, volumes: VolumeSet, pictures: bool = False) -> Details:
+    """Break the primary number down, take distributions, and pick what is shown section by section.
+
+    Args:
+        predictions: in the order of the manifest's test part.
+        manifest: poses and labels.
+        volumes: the volumes that it was made for.
+        pictures: whether pictures of the volumes may be shown.
+    """
     truth, complete = _truth(manifest, volumes), scored(predictions, manifest.grid)
     values = {found.metric: found for found in strict(complete, truth, manifest.grid)}
     primary = values[PRIMARY]
@@ -73,6 +85,8 @@ def details(predictions: Predictions, manifest: Manifest, volumes: VolumeSet) ->
             for name, found in values.items()
             if name in PoseErrors.__dataclass_fields__
         },
+        answers=answers(complete, truth, manifest),
+        failures=failures(complete, truth, manifest, volumes) if pictures else [],
     )
 
 
@@ -87,20 +101,23 @@ def _truth(manifest: Manifest, volumes: VolumeSet) -> Truth:
 
 
 def _breakdown(values: Values, manifest: Manifest, kinds: Mapping[str, NDArray[np.str_]]) -> list[Stratum]:
-    """A recall over the sections of each stratum."""
+    """A recall over the sections of each stratum, in their natural order."""
     rows = manifest.volume_rows("test")
     cluster = np.searchsorted(rows, manifest.parts["test"].volume)
     chance = np.zeros(len(cluster)) if values.chance is None else values.chance
     found = []
     for kind, names in kinds.items():
-        for name in np.unique(names[values.counted]):
+        for name in in_order(kind, names[values.counted]):
             inside = values.counted & (names == name)
             runs = Clustered.of(values.values[inside], cluster[inside], len(rows))
-            stratum = Stratum(
-                kind=kind, name=str(name), chance=float(chance[inside].mean()),
-                sums=runs.sums[:, 0].astype(int).tolist(), counts=runs.counts.astype(int).tolist(),
+            mean = estimate([runs])
+            found.append(
+                Stratum(
+                    kind=kind, name=name, value=mean.value, ci_low=mean.low, ci_high=mean.high,
+                    chance=float(chance[inside].mean()), sums=runs.sums[:, 0].astype(int).tolist(),
+                    counts=runs.counts.astype(int).tolist(),
+                )
             )  # fmt: skip
-            found += [stratum] if name else []
     return found
 
 

@@ -83,10 +83,13 @@ class Metric(Part):
 
 
 class Stratum(Part):
-    """The primary number over the sections of one stratum; sums and counts as in `Metric`, hits being whole numbers."""
+    """The primary number over the sections of one stratum; interval, sums (whole numbers, hits) and counts as in `Metric`."""
 
     kind: str
     name: str
+    value: float
+    ci_low: float
+    ci_high: float
     chance: float
     sums: list[int]
     counts: list[int]
@@ -102,6 +105,35 @@ class ReliabilityBin(Part):
     count: int
     confidence: float
     right: float
+
+
+class Answer(Part):
+    """What the run answered to one of the board's cases (see `Case` in audit/record.py)."""
+
+    section: int = Field(description="place in the test part")
+    rank: int = Field(description="rank of the best-ranked correct box; 1 is right")
+    box: int = Field(description="the best-scored box")
+    scores: str = Field(description="729 bytes in base64: scores of the boxes, 0 for the lowest and 255 for the highest")
+    centre: list[float] | None = Field(description="predicted centre, in voxels; none where the run gives no poses")
+    normal: list[float] | None
+
+
+class Failure(Part):
+    """A section that was placed wrongly, as pictures: PNG in base64, a pixel per voxel.
+
+    `there` and `answered` show the volume in the plane of the section, and in that of the answer: as many pixels as the volume
+    has voxels along an edge, the section in the middle. Where a run gives no pose, the plane goes through the middle of the
+    best box in the true direction.
+    """
+
+    section: int = Field(description="place in the test part")
+    volume: str
+    rank: int = Field(description="rank of the best-ranked correct box")
+    box: int = Field(description="the best-scored box")
+    distance_voxel: float = Field(description="from the true centre to the answered one, or to the middle of the best box")
+    pixels: str
+    there: str
+    answered: str
 
 
 class Digests(Part):
@@ -135,6 +167,9 @@ class Record(Part):
     strata: list[Stratum] = []
     reliability: list[ReliabilityBin] = []
     errors: dict[str, list[float]] = Field(default={}, description="0th, 5th, ... 100th percentile of each pose error")
+    curve: list[dict[str, float]] = Field(default=[], description="training curve, thinned to at most 64 validations")
+    answers: list[Answer] = Field(default=[], description="to the cases that the board shows")
+    failures: list[Failure] = Field(default=[], description="some, drawn at random; none of restricted data or secret boards")
 
     def find(self, protocol: str, metric: str) -> Metric | None:
         """One metric, if the run has it."""

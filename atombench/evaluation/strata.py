@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +15,8 @@ from atombench.atom.sections import cut
 from atombench.volumes.volume_set import BACKGROUND, VolumeSet
 
 DEPTH_BANDS = 4
+SHARES = ("none", "below half", "half or more", "all")  # of background
+NUMBERED = re.compile(r"(?P<below>below )?(?:k )?(?P<number>-?\d+(\.\d+)?(e[+-]\d+)?)( to .+| and above)?")
 
 Text = NDArray[np.str_]
 
@@ -31,9 +35,20 @@ def strata(manifest: Manifest, volumes: VolumeSet, labels: Labels) -> dict[str, 
             found[name] = np.array(values, dtype=np.str_)[sections.volume]
     pixels = cut(volumes.volumes, sections.volume, sections.points(grid), grid)
     share = (pixels < BACKGROUND).mean(axis=(1, 2))
-    names = np.array(["none", "below half", "half or more", "all"])
-    found["background"] = names[np.select([share == 0, share < 0.5, share < 1], [0, 1, 2], 3)]
+    found["background"] = np.array(SHARES)[np.select([share == 0, share < 0.5, share < 1], [0, 1, 2], 3)]
     return found if is_secret(manifest.gathering) else {**found, **_of_poses(sections, grid, labels)}
+
+
+def in_order(kind: str, names: Text) -> list[str]:
+    """Names of a kind's strata, each once, in their natural order: shares, numbers and bands as they grow, others as text."""
+    return sorted(set(names.tolist()) - {""}, key=lambda name: _place(kind, name))
+
+
+def _place(kind: str, name: str) -> tuple[float, bool, str]:
+    if kind == "background":
+        return SHARES.index(name), False, name
+    found = NUMBERED.fullmatch(name)
+    return (float(found["number"]), found["below"] is None, name) if found else (np.inf, True, name)
 
 
 def _of_poses(sections: Sections, grid: BlockGrid, labels: Labels) -> dict[str, Text]:

@@ -13,15 +13,23 @@ from atombench.evaluation.record import Digests, Record, Unit
 from atombench.files import file_digest
 from atombench.methods.contract import Predictions
 from atombench.methods.predictions import in_manifest_order
+from atombench.paths import DATASETS
 from atombench.provenance import code_digest
 from atombench.submissions.boards import RESULTS, BoardName
 from atombench.submissions.problems import Problems, printable
 from atombench.submissions.schema import Submission
 from atombench.submissions.validate import checked_answers, narrowed, read_submission
+from atombench.volumes.registry import may_be_shown
 from atombench.volumes.volume_set import VolumeSet
 
 
-def score(folder: Path, results: Path = RESULTS, boards: Sequence[str] = (), seeds: Sequence[int] = ()) -> Iterator[Record]:
+def score(
+    folder: Path,
+    results: Path = RESULTS,
+    boards: Sequence[str] = (),
+    seeds: Sequence[int] = (),
+    registry: Path = DATASETS,
+) -> Iterator[Record]:
     """Check a submission as a whole, then score its answers one by one.
 
     Args:
@@ -29,6 +37,7 @@ def score(folder: Path, results: Path = RESULTS, boards: Sequence[str] = (), see
         results: the workflow's results, with volumes and manifests of the boards.
         boards: names of the boards to score; all if empty.
         seeds: seeds to score; all if empty.
+        registry: says of which datasets pictures may be shown.
 
     Raises:
         DataError: the submission has problems, or a board is not at hand; every problem is named.
@@ -47,7 +56,9 @@ def score(folder: Path, results: Path = RESULTS, boards: Sequence[str] = (), see
     for board, seed, path, found in checked_answers(folder, part, problems, results=results):
         if board.board not in loaded:
             loaded = {board.board: BoardName.read(board.board).load(results)}
-        yield record_of(submission, seed, path, found, *loaded[board.board])
+        volumes, manifest = loaded[board.board]
+        pictures = may_be_shown(manifest.dataset, registry)
+        yield record_of(submission, seed, path, found, volumes, manifest, pictures)
     if problems:
         raise DataError(refusal(folder, problems.lines))
 
@@ -85,9 +96,15 @@ def _digests(manifest: Manifest, volumes: VolumeSet, predictions: str) -> Digest
 
 
 def record_of(
-    submission: Submission, seed: int, path: Path, found: Predictions, volumes: VolumeSet, manifest: Manifest
+    submission: Submission,
+    seed: int,
+    path: Path,
+    found: Predictions,
+    volumes: VolumeSet,
+    manifest: Manifest,
+    pictures: bool,
 ) -> Record:
-    """Score one file of answers; predictions are in the order of the queries."""
+    """Score one file of answers; predictions are in the order of the queries; `pictures`: whether any may be shown."""
     answers = in_manifest_order(found, query_order(manifest))
     return Record(
         unit=_unit(manifest, submission.name, seed),
@@ -102,5 +119,5 @@ def record_of(
         predicting=None,
         volumes=[volumes.ids[row] for row in manifest.volume_rows("test")],
         metrics=evaluate(answers, manifest, volumes),
-        **vars(details(answers, manifest, volumes)),
+        **vars(details(answers, manifest, volumes, pictures)),
     )

@@ -263,6 +263,16 @@ def read_registry(path: Path = DATASETS) -> dict[str, DatasetRow]:
     return validated(_ROWS, read_yaml(path), str(path))
 
 
+def may_be_shown(name: str, path: Path = DATASETS) -> bool:
+    """Whether pictures of a dataset may stand in a record: not where it is restricted, or has no row.
+
+    Raises:
+        ConfigError: the file is missing or a row is not valid.
+    """
+    row = read_registry(path).get(name)
+    return row is not None and not row.restricted
+
+
 def find_row(name: str, path: Path = DATASETS) -> DatasetRow:
     """Row of one dataset.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from atombench.cost import Cost
-from atombench.evaluation.record import Digests, Metric, Record, Unit
+from atombench.evaluation.record import Digests, Metric, Record, Stratum, Unit
 from atombench.evaluation.statistics import Clustered, estimate
 
 
@@ -44,3 +44,11 @@ def example(method: str = "constant", seed: int = 1, rate: float = 0.3, gatherin
         "training": cost, "predicting": cost, "volumes": [f"v{n}" for n in range(20)], "metrics": metrics,
     }  # fmt: skip
     return Record(**{**content, **changes})
+
+
+def stratum(kind: str, name: str, sums: list[int], counts: list[int], chance: float = 0.01) -> Stratum:
+    """A stratum whose value and interval follow from its sums and counts."""
+    found = estimate([Clustered(np.array(sums, dtype=float)[:, None], np.array(counts, dtype=float))])
+    return Stratum(
+        kind=kind, name=name, value=found.value, ci_low=found.low, ci_high=found.high, chance=chance, sums=sums, counts=counts
+    )

@@ -6,10 +6,11 @@ import pytest
 
 from atombench.atom.manifest import Manifest, make_manifest
 from atombench.evaluation.evaluate import details, evaluate
-from atombench.evaluation.strata import strata
+from atombench.evaluation.strata import in_order, strata
 from atombench.methods.contract import Predictions
 from atombench.volumes.volume_set import VolumeSet
 from tests.conftest import volume_set
+from tests.evaluation.records import stratum
 
 
 @pytest.fixture(scope="module")
@@ -48,10 +49,13 @@ def test_strata_of_a_kind_add_up_to_the_whole(labelled_set: tuple[VolumeSet, Man
     answers = Predictions(boxes=boxes)
     whole = next(m for m in evaluate(answers, manifest, volumes) if m.metric == "fine_recall@1")
     found = details(answers, manifest, volumes)
-    for kind in {stratum.kind for stratum in found.strata}:
-        some = [stratum for stratum in found.strata if stratum.kind == kind]
+    for kind in {one.kind for one in found.strata}:
+        some = [one for one in found.strata if one.kind == kind]
         np.testing.assert_allclose(np.sum([s.sums for s in some], axis=0), [one for (one,) in whole.sums])
         np.testing.assert_array_equal(np.sum([s.counts for s in some], axis=0), whole.counts)
+    names = [one.name for one in found.strata if one.kind in ("depth", "facing")]
+    assert names == ["k 0 to 4", "k 5 to 9", "k 10 to 14", "k 15 to 19", "i", "j", "k"]
+    assert found.strata == [stratum(s.kind, s.name, s.sums, s.counts, s.chance) for s in found.strata]
     assert found.reliability == []
     assert found.errors == {}
 
@@ -81,3 +85,20 @@ def test_facts_survive_their_file_and_count_in_the_digest(labelled_set: tuple[Vo
     found = VolumeSet.load(tmp_path / "v.npz")
     assert found.facts == volumes.facts
     assert found.digest == volumes.digest != replace(volumes, facts={}).digest
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("depth", ["k 0 to 4", "k 5 to 9", "k 10 to 14", "k 15 to 19"]),
+        ("background", ["none", "below half", "half or more", "all"]),
+        ("facing", ["i", "j", "k"]),
+        ("block", ["block 02", "block 10", "block 26"]),
+        ("label", ["-1", "0.5", "2", "10", "1e+06", "unknown"]),
+        ("label", ["AD", "CN", "MCI", "type 10", "type 9"]),
+        ("age", ["below 5", "5 to 9.5", "9.5 to 30", "30 and above", "unknown"]),
+    ],
+)
+def test_strata_stand_in_their_natural_order(kind: str, names: list[str]) -> None:
+    mixed = np.array([*names[::-1], *names, ""])
+    assert in_order(kind, mixed) == names

@@ -1,5 +1,6 @@
 """Submitted predictions are scored by the platform's own evaluator: the same answers give the same numbers."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from atombench.methods.registry import build
 from atombench.submissions.export import export_predictions
 from atombench.submissions.score import score
 from tests.submissions.conftest import NAME, Board, write_yaml
+from tests.volumes.on_disk import ABOUT
 
 METHODS = ("random", "constant", "exhaustive", "regismcan-released", "regismcan", "mcan")
 
@@ -81,6 +83,19 @@ def test_the_record_says_whose_it_is_and_survives_the_disk(board: Board, tmp_pat
     assert record.card["team"] == "we"
     save_record(tmp_path / "record.json", record)
     assert load_record(tmp_path / "record.json") == record
+
+
+@pytest.mark.parametrize("restricted", [False, True])
+def test_answers_are_shown_and_pictures_only_of_data_that_may_be(restricted: bool, board: Board, tmp_path: Path) -> None:
+    row = {**ABOUT, "kind": "mni-subjects", "template": "t", "template_sha256": "0", "train": 4, "val": 2, "test": 2}
+    (tmp_path / "d.yaml").write_text(json.dumps({"toy": {**row, "restricted": restricted}}))
+    folder, out = board.submission(tmp_path), tmp_path / "record.json"
+    run(folder, board=[board.name], seed=[1], out=out, results=board.results, registry=tmp_path / "d.yaml")
+    record = load_record(out)
+    assert len(record.failures) == (0 if restricted else 4)
+    assert len(record.answers) == 6
+    (unknown,) = score(folder, board.results)
+    assert unknown.failures == []
 
 
 def test_what_cannot_be_scored_is_refused_whole_or_becomes_a_failed_row(board: Board, tmp_path: Path) -> None:
