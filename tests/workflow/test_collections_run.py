@@ -6,6 +6,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from atombench.audit.record import load_findings
+from atombench.evaluation.record import load_record
 from atombench.methods.table import CONTROLS
 from atombench.volumes.fetch import DATA_DIRS, data_dirs
 from tests.browser.test_board_page import check_page
@@ -78,6 +80,11 @@ def test_a_users_bids_dataset_runs_by_one_row(tmp_path: Path, monkeypatch: pytes
         assert "Study &lt;1&gt;" in card
         assert "data:image" not in card
         assert "sub-s00" not in card
+    found = [load_record(path) for path in (folder / "results/atom/my-study").glob("*/*/*/record.json")]
+    assert all(len(record.answers) == 6 and not record.failures for record in found)
+    assert any(record.curve for record in found)
+    assert not any(load_findings(path).cases for path in (folder / "results/atom/my-study").glob("*/audit.json"))
+    assert load_findings(folder / "results/atom/mni-subjects/hard-none-x1/audit.json").cases
     audit = pd.read_csv(folder / "results/board/audit.csv").query("dataset == 'my-study'")
     audit = audit.set_index(["split", "part", "finding"])["value"]
     assert audit["vol", "test", "volumes_in_training"] == 1
