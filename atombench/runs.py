@@ -187,11 +187,10 @@ def load_audits(runs: list[Path]) -> tuple[list[VolumeFindings | BoardFindings],
     return findings, left_out
 
 
-def load_lost(runs: list[Path], results: Sequence[Result]) -> list[LostRun]:
-    """Read the units that the given runs lost and of which no other run has a record."""
-    shown = {result.record.unit.key for result in results}
+def load_lost(runs: list[Path]) -> list[LostRun]:
+    """Read the units that the given runs lost; another run may have a record of one."""
     found = {one.unit.key: one for run in sorted(runs) for one in read_model(_RUN_LIST, run).lost}
-    return [one for key, one in sorted(found.items()) if key not in shown]
+    return [one for _, one in sorted(found.items())]
 
 
 def _listed(entry: RunEntry) -> Result:

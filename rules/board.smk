@@ -52,22 +52,26 @@ rule board:
         comparisons="results/board/comparisons.csv",
         strata="results/board/strata.csv",
         paper="results/board/paper.html",
+        methods="results/board/methods.html",
+        audits="results/board/audit.html",
+        boards=directory("results/board/boards"),
+        method_pages=directory("results/board/methods"),
+        cases=directory("results/board/cases"),
         cards=directory("results/board/datasets"),
-        style="results/board/assets/board.css",
-        plotly="results/board/assets/plotly.min.js",
+        assets=directory("results/board/assets"),
     log:
         "logs/board.log",
     benchmark:
         "results/benchmarks/board.tsv"
     conda:
         "../envs/atombench.yaml"
-    threads: 1
+    threads: 4
     resources:
-        mem_mb=2000,
+        mem_mb=growing(4000),
         runtime=10,
     params:
         folder=subpath(output.page, parent=True),
         shown=shown_texts,
         code=code_digest("atombench.commands.board"),
     shell:
-        "atombench board {input.runs} --paper {input.paper} --out {params.folder} --log {log}"
+        "atombench board {input.runs} --paper {input.paper} --out {params.folder} --threads {threads} --log {log}"

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from atombench.board.pages import build_board
 from atombench.evaluation.record import Unit
 from atombench.lost import lost_runs, reason_of
-from atombench.runs import LostRun, load_lost, load_results, log_of, save_run, unit_folder
-from tests.board.test_board import stored
+from atombench.runs import LostRun, load_lost, log_of, save_run, unit_folder
+from tests.board.made import site_of
 from tests.evaluation.records import example
 
 UNIT = Unit(dataset="toy", gathering="hard", split="none", scale=1, method="regismcan", seed=2)
@@ -76,22 +75,20 @@ def test_the_board_shows_lost_runs_and_does_not_rank_their_method(tmp_path: Path
         LostRun(unit=UNIT.model_copy(update={"method": "exhaustive"}), role="search", reason="<b>no</b>"),
         LostRun(unit=UNIT.model_copy(update={"dataset": "elsewhere"}), role="network", reason="fetch: no network"),
     ]
-    build_board(stored(tmp_path, *known), {}, tmp_path / "out", lost=lost)
-    page, table = ((tmp_path / "out" / name).read_text() for name in ("index.html", "results.csv"))
-    assert "regismcan, seed 2 failed: train: ended without a word (SLURM says TIMEOUT)" in page
-    assert "exhaustive, seed 2 failed: &lt;b&gt;no&lt;/b&gt;" in page
-    assert "fetch: no network" in page
+    out = site_of(tmp_path, *known, lost=lost)
+    page, table = ((out / name).read_text() for name in ("boards/toy-hard-none-x1.html", "results.csv"))
+    assert "regismcan</bdi>, seed 2: train: ended without a word (SLURM says TIMEOUT)" in page
+    assert "exhaustive</bdi>, seed 2: &lt;b&gt;no&lt;/b&gt;" in page
+    assert "fetch: no network" in (out / "boards/elsewhere-hard-none-x1.html").read_text()
     assert page.count("incomplete</span>") == 1
     assert "hard,none,1,clean,0,exhaustive,2,,,,,,,,failed" in table
 
 
 def test_a_lost_unit_that_another_run_has_is_not_shown(tmp_path: Path) -> None:
-    results = stored(tmp_path, example("regismcan", 2))
-    paths = [result.path for result in results]
-    lost = [
-        LostRun(unit=UNIT, role="network", reason="r"),
-        LostRun(unit=UNIT.model_copy(update={"seed": 9}), role="n", reason="r"),
-    ]
-    save_run(tmp_path / "later.json", "later", {}, paths, lost=lost)
-    found = load_lost([tmp_path / "later.json"], load_results([tmp_path / "later.json"])[0])
-    assert [one.unit.seed for one in found] == [9]
+    lost = [LostRun(unit=UNIT.model_copy(update={"seed": seed}), role="network", reason=f"reason {seed}") for seed in (2, 9)]
+    save_run(tmp_path / "later.json", "later", {}, [], lost=lost)
+    found = load_lost([tmp_path / "later.json"])
+    assert [one.unit.seed for one in found] == [2, 9]
+    page = (site_of(tmp_path, example("regismcan", 2), lost=found) / "boards/toy-hard-none-x1.html").read_text()
+    assert "reason 9" in page
+    assert "reason 2" not in page

@@ -14,10 +14,12 @@ from atombench.atom.geometry import BlockGrid
 from atombench.atom.sampling import sampler
 from atombench.atom.splits import section_counts
 from atombench.board.standings import blind
-from atombench.errors import DataError, FetchError
+from atombench.errors import ConfigError, DataError, FetchError
 from atombench.evaluation.protocols import PRIMARY, Protocol
 from atombench.evaluation.record import Record
 from atombench.evaluation.statistics import Estimate, estimate
+from atombench.methods.label import Label
+from atombench.methods.table import METHODS
 from atombench.schema import validated
 from atombench.volumes.registry import DatasetRow
 from atombench.volumes.volume_set import SPLITS
@@ -108,6 +110,24 @@ def paper_lines(rows: Sequence[PaperRow], records: Sequence[Record], datasets: M
         if (unit.scale, unit.degradation, record.status) == (1, "clean", "complete"):
             runs.setdefault((unit.dataset, unit.gathering, unit.split), []).append(record)
     return [_line(row, runs.get((row.dataset, row.gathering, row.split), []), datasets) for row in rows]
+
+
+def trimmed(record: Record) -> Record | None:
+    """What the pages over all boards need of a record of the platform's own methods; None for those of others."""
+    try:
+        label = Label.read(record.unit.method)
+    except ConfigError:
+        return None
+    if label.name not in METHODS and not label.source:
+        return None
+    needed = {("strict", PRIMARY), ("volume-swap", PRIMARY), ("section-swap", PRIMARY), ("published", HIGH), ("published", LOW)}
+    return record.model_copy(
+        update={
+            "metrics": [found for found in record.metrics if (found.protocol, found.metric) in needed],
+            "strata": [one for one in record.strata if (one.kind, one.name) == ("background", "all")],
+            "reliability": [], "errors": {}, "curve": [], "answers": [], "failures": [],
+        }
+    )  # fmt: skip
 
 
 def _line(row: PaperRow, records: list[Record], datasets: Mapping[str, DatasetRow]) -> PaperLine:

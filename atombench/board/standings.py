@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
 
 import numpy as np
 import pandas as pd
@@ -11,8 +10,9 @@ import pandas as pd
 from atombench.evaluation.comparison import Comparison, Standing, compare, p_value
 from atombench.evaluation.protocols import PRIMARY, Protocol
 from atombench.evaluation.record import Record
-from atombench.evaluation.statistics import COVERAGE, Clustered, point, resampled_means
+from atombench.evaluation.statistics import COVERAGE, Clustered, point, resampled_methods
 from atombench.methods.swaps import SWAPS
+from atombench.methods.table import CONTROLS
 
 BLIND = {"volume-swap": "volume-blind", "section-swap": "section-blind"}
 COLUMNS = ["board", "first", "second", "difference", "ci_low", "ci_high", "p", "p_holm", "distinct"]
@@ -20,7 +20,7 @@ COLUMNS = ["board", "first", "second", "difference", "ci_low", "ci_high", "p", "
 
 def rank(records: Sequence[Record]) -> tuple[list[Comparison], dict[str, Standing]]:
     """Compare the complete methods of one board; a method with a failed run is not ranked."""
-    return compare(_complete(records, "strict"))
+    return compare(_complete(records, "strict"), always=CONTROLS)
 
 
 def blind(records: Sequence[Record]) -> dict[str, list[str]]:
@@ -31,25 +31,22 @@ def blind(records: Sequence[Record]) -> dict[str, list[str]]:
     own = _complete(records, "strict")
     marks: dict[str, list[str]] = {}
     for swap in SWAPS:
-        for method, exchanged in _complete(records, swap).items():
-            fall = point(own[method]) - point(exchanged)
-            resampled = resampled_means(own[method], method) - resampled_means(exchanged, method)
-            p = p_value(fall, resampled[np.isfinite(resampled)], len(exchanged[0].counts))
+        exchanged = _complete(records, swap)
+        falls = resampled_methods({method: own[method] for method in exchanged}) - resampled_methods(exchanged)
+        for (method, runs), resampled in zip(exchanged.items(), falls, strict=True):
+            fall = point(own[method]) - point(runs)
+            p = p_value(fall, resampled[np.isfinite(resampled)], len(runs[0].counts))
             if not (fall > 0 and p < 1 - COVERAGE):
                 marks.setdefault(method, []).append(BLIND[swap])
     return marks
 
 
-def comparison_table(records: Sequence[Record]) -> pd.DataFrame:
-    """All pairs of all boards as one long table."""
-    ordered = sorted(records, key=lambda record: record.unit.key)
-    rows = []
-    for board, group in groupby(ordered, key=lambda record: record.unit.board):
-        name = "/".join(str(part) for part in board)
-        rows += [
-            [name, pair.first, pair.second, pair.difference, pair.low, pair.high, pair.p, pair.p_holm, pair.distinct]
-            for pair in rank(list(group))[0]
-        ]
+def comparison_table(board: str, pairs: Sequence[Comparison]) -> pd.DataFrame:
+    """The pairs of one board as a long table."""
+    rows = [
+        [board, pair.first, pair.second, pair.difference, pair.low, pair.high, pair.p, pair.p_holm, pair.distinct]
+        for pair in pairs
+    ]  # fmt: skip
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

@@ -1,14 +1,14 @@
-"""The long table behind the board: one row per number."""
+"""The long table behind a board: one row per number."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import groupby
+from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
-from atombench.evaluation.record import Metric, Record
-from atombench.evaluation.statistics import estimate
+from atombench.board.rows import Number, Row
+from atombench.evaluation.record import Record
 from atombench.runs import LostRun
 
 BOARD_COLUMNS = ["task", "dataset", "gathering", "split", "scale", "degradation", "severity"]
@@ -16,64 +16,45 @@ COLUMNS = [
     *BOARD_COLUMNS, "method", "seed", "protocol", "metric", "value", "ci_low", "ci_high", "n_volumes", "n_sections", "status",
 ]  # fmt: skip
 ALL_SEEDS = "all"
-CHANCE = "chance"
 
 
-def long_table(records: Iterable[Record], lost: Sequence[LostRun] = ()) -> pd.DataFrame:
-    """Every number of every record, each method's mean over its seeds (seed `all`), and the chance levels by theory.
+def long_table(
+    rows: Sequence[Row], records: Sequence[Record], lost: Sequence[LostRun], place: Sequence[str | int]
+) -> pd.DataFrame:
+    """Every number of every record of one board, each method's mean over its seeds (seed `all`), and chance levels by theory.
 
     Intervals are 95 % percentile bootstraps over volumes; those over several seeds resample seeds as well. A failed run is a
-    row without a value, and so is one that was lost; either makes its method incomplete.
+    row without a value, and so is one that was lost.
     """
-    rows: list[dict[str, object]] = []
-    missing = {(one.unit.board, one.unit.method) for one in lost}
-    for board, group in groupby(sorted(records, key=lambda record: record.unit.key), key=lambda record: record.unit.board):
-        place = dict(zip(BOARD_COLUMNS, board, strict=True))
-        on_board = list(group)
-        for method, repeated in groupby(on_board, key=lambda record: record.unit.method):
-            runs = list(repeated)
-            for run in runs:
-                rows += [{**place, "method": method, "seed": str(run.unit.seed), **row} for row in _single(run)]
-            rows += [{**place, "method": method, "seed": ALL_SEEDS, **row} for row in _pooled(runs, (board, method) in missing)]
-        rows += [{**place, "method": CHANCE, "seed": ALL_SEEDS, **row} for row in _chance(on_board)]
-    for one in lost:
-        place = dict(zip(BOARD_COLUMNS, one.unit.board, strict=True))
-        rows.append({**place, "method": one.unit.method, "seed": str(one.unit.seed), "status": "failed"})
-    return pd.DataFrame(rows, columns=COLUMNS)
+    lines: list[tuple[Any, ...]] = []
+    runs: dict[str, list[Record]] = {}
+    for record in records:
+        runs.setdefault(record.unit.method, []).append(record)
+    for row in rows:
+        lines += [line for run in runs.get(row.method, []) for line in _single(run)]
+        lines += [_line(row.method, ALL_SEEDS, key, number, row.status) for key, number in row.numbers.items()]
+    lines += [_failed(one.unit.method, one.unit.seed) for one in lost]
+    table = pd.DataFrame(lines, columns=COLUMNS[len(BOARD_COLUMNS) :])
+    for position, (name, value) in enumerate(zip(BOARD_COLUMNS, place, strict=True)):
+        table.insert(position, name, value)
+    return table
 
 
-def _single(run: Record) -> list[dict[str, object]]:
+def _single(run: Record) -> list[tuple[Any, ...]]:
     if run.status == "failed":
-        return [{"status": "failed"}]
+        return [_failed(run.unit.method, run.unit.seed)]
     return [
-        _numbers(found, found.value, found.ci_low, found.ci_high, run.status)
-        for found in run.metrics
+        (
+            run.unit.method, str(run.unit.seed), one.protocol, one.metric, one.value, one.ci_low, one.ci_high, one.n_volumes,
+            one.n_sections, run.status,
+        )
+        for one in run.metrics
     ]  # fmt: skip
 
 
-def _numbers(found: Metric, value: float, low: float | None, high: float | None, status: str) -> dict[str, object]:
-    return {
-        "protocol": found.protocol, "metric": found.metric, "value": value, "ci_low": low, "ci_high": high,
-        "n_volumes": found.n_volumes, "n_sections": found.n_sections, "status": status,
-    }  # fmt: skip
+def _line(method: str, seed: str, key: tuple[str, str], number: Number, status: str) -> tuple[Any, ...]:
+    return (method, seed, *key, number.value, number.low, number.high, number.volumes, number.sections, status)
 
 
-def _pooled(runs: list[Record], lost: bool) -> list[dict[str, object]]:
-    """Mean over seeds; `incomplete` when a seed has failed or was lost."""
-    complete = [run for run in runs if run.status == "complete"]
-    status = "complete" if len(complete) == len(runs) and not lost else "incomplete"
-    rows = []
-    for first in complete[0].metrics if complete else []:
-        same = [found for run in complete if (found := run.find(first.protocol, first.metric))]
-        pooled = estimate([found.clustered() for found in same])
-        rows.append(_numbers(first, pooled.value, pooled.low, pooled.high, status))
-    return rows
-
-
-def _chance(runs: list[Record]) -> list[dict[str, object]]:
-    levels: dict[tuple[str, str], dict[str, object]] = {}
-    for run in runs:
-        for found in run.metrics:
-            if found.chance is not None:
-                levels.setdefault((found.protocol, found.metric), _numbers(found, found.chance, None, None, "theory"))
-    return list(levels.values())
+def _failed(method: str, seed: int) -> tuple[Any, ...]:
+    return (method, str(seed), *[None] * 7, "failed")

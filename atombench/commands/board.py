@@ -5,12 +5,13 @@ from typing import Annotated
 
 import typer
 
-from atombench.board.pages import build_board
+from atombench.atom.sections import available_threads
 from atombench.board.paper import read_paper
+from atombench.board.site import build_site
 from atombench.commands.arguments import REGISTRY_DEFAULT, Log, Registry
 from atombench.paths import PAPER_TABLES
 from atombench.progress import log_to, logger
-from atombench.runs import load_audits, load_lost, load_results
+from atombench.runs import boards_listed, load_audits, load_lost
 from atombench.volumes.registry import read_registry
 
 
@@ -19,12 +20,14 @@ def run(
     out: Annotated[Path, typer.Option(help="Folder for the pages.")],
     registry: Registry = REGISTRY_DEFAULT,
     paper: Annotated[Path, typer.Option(help="The published tables (CSV).")] = PAPER_TABLES,
+    threads: Annotated[int | None, typer.Option(help="Processes; default: as many as this one may use.", min=1)] = None,
     log: Log = None,
 ) -> None:
-    """Build the leaderboard: index.html (opens from the file system), results.csv, and a card for each audited dataset."""
+    """Build the leaderboard: index.html (opens from the file system), a page for each board, method and dataset, and tables."""
     log_to(log)
-    results, left_out = load_results(runs)
+    listed = boards_listed(runs)
     findings, unread = load_audits(runs)
-    lost = load_lost(runs, results)
-    build_board(results, read_registry(registry), out, [*left_out, *unread], findings, read_paper(paper), lost)
-    logger.info("board %s: %d runs", out / "index.html", len(results))
+    lost = load_lost(runs)
+    processes = threads or available_threads()
+    build_site(listed, read_registry(registry), out, unread, findings, read_paper(paper), lost, processes)
+    logger.info("board %s: %d boards", out / "index.html", len(listed))

@@ -25,6 +25,23 @@ def quoted(part: object) -> str:
     return str(part).replace("%", "%25").replace("/", "%2F")
 
 
+def unquoted(key: str) -> tuple[str | int, ...]:
+    """The parts of a board's key (7) or of a unit's (9).
+
+    Raises:
+        DataError: it is neither.
+    """
+    parts: list[str | int] = [part.replace("%2F", "/").replace("%25", "%") for part in key.split("/")]
+    try:
+        if len(parts) not in (7, 9):
+            raise ValueError
+        parts[4], parts[6] = int(parts[4]), int(parts[6])
+    except ValueError:
+        msg = f"expected the name of a unit such as atom/DATASET/GATHERING/SPLIT/1/clean/0/METHOD/seed1, got {key!r}"
+        raise DataError(msg) from None
+    return tuple(parts)
+
+
 class Part(BaseModel):
     """Base of all parts of a record: unknown keys and non-finite numbers are refused."""
 

@@ -2,15 +2,15 @@ from pathlib import Path
 
 import pytest
 
-from atombench.board.pages import build_board
 from atombench.board.paper import NOT_YET, findings, paper_lines, paper_volumes, read_paper
+from atombench.board.site import build_site
 from atombench.errors import ConfigError
-from atombench.evaluation.record import Record, Stratum
+from atombench.evaluation.record import Record
 from atombench.volumes.registry import read_registry
-from tests.board.test_board import stored
+from tests.board.made import stored
 from tests.board.test_standings import record
 from tests.conftest import ROOT
-from tests.evaluation.records import example
+from tests.evaluation.records import example, stratum
 
 ROWS = read_paper(ROOT / "leaderboard/published/paper-tables.csv")
 REGISTRY = read_registry(ROOT / "config/datasets.yaml")
@@ -40,7 +40,7 @@ def test_our_sizes_are_those_of_tables_3_and_4_and_differ_from_table_2_where_it_
 
 
 def test_a_row_without_a_run_says_how_to_fill_it_and_is_never_zero(tmp_path: Path) -> None:
-    build_board(stored(tmp_path, vessel("constant")), REGISTRY, tmp_path / "out", paper=ROWS)
+    build_site(stored(tmp_path, vessel("constant")), REGISTRY, tmp_path / "out", paper=ROWS)
     page = (tmp_path / "out/paper.html").read_text()
     target = "results/atom/organmnist3d/hard-pos-x1/regismcan/seed1/record.json"
     assert f"data not at hand, or not run: <code>snakemake --cores 2 --configfile config/paper.yaml -- {target}" in page
@@ -51,7 +51,7 @@ def test_a_row_without_a_run_says_how_to_fill_it_and_is_never_zero(tmp_path: Pat
 
 def test_findings_come_from_runs_or_say_that_there_is_none() -> None:
     assert {evidence for _, evidence in findings(paper_lines(ROWS, [], REGISTRY), [])} == {NOT_YET}
-    empty = [Stratum(kind="background", name="all", chance=0.01, sums=[9] * 20, counts=[10] * 20)]
+    empty = [stratum("background", "all", [9] * 20, [10] * 20)]
     records = [
         vessel("constant"), vessel("regismcan-released", role="network"),
         vessel("exhaustive", 0.97, role="search").model_copy(update={"strata": empty}),
@@ -74,10 +74,12 @@ def test_failed_and_degraded_runs_fill_no_cell() -> None:
     assert not any(line.ours for line in paper_lines(ROWS, [failed, degraded], REGISTRY))
 
 
-def test_a_damaged_table_is_refused_and_a_missing_one_leaves_the_page_out(tmp_path: Path) -> None:
+def test_a_damaged_table_is_refused_and_a_missing_one_leaves_its_tables_out(tmp_path: Path) -> None:
     (tmp_path / "p.csv").write_text("table,name\nfour,x\n")
     with pytest.raises(ConfigError, match=r"p\.csv: 0\.table"):
         read_paper(tmp_path / "p.csv")
     assert read_paper(tmp_path / "none.csv") == []
-    build_board(stored(tmp_path, example()), {}, tmp_path / "out")
-    assert not (tmp_path / "out/paper.html").exists()
+    build_site(stored(tmp_path, example()), {}, tmp_path / "out")
+    page = (tmp_path / "out/paper.html").read_text()
+    assert "The published tables are not at hand" in page
+    assert "Table 4" not in page

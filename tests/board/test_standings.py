@@ -3,12 +3,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from atombench.board.pages import build_board
+from atombench.board.site import build_site
 from atombench.board.standings import blind, comparison_table, rank
 from atombench.evaluation.record import Metric, Record
 from atombench.evaluation.statistics import Clustered, estimate
 from atombench.methods.table import CONTROLS
-from tests.board.test_board import stored
+from tests.board.made import stored
 from tests.evaluation.records import example
 
 CLUSTER = np.repeat(np.arange(20), 10)
@@ -66,9 +66,9 @@ def test_seeds_that_differ_do_not_hide_that_each_of_them_falls() -> None:
     assert blind(records) == {}
 
 
-def test_comparisons_are_one_table_over_all_boards() -> None:
-    records = [record("constant", 0.2), record("random", 0.2, seed=4), record("constant", 0.2, gathering="easy")]
-    table = comparison_table(records)
+def test_comparisons_of_a_board_are_a_table() -> None:
+    pairs, _ = rank([record("constant", 0.2), record("random", 0.2, seed=4)])
+    table = comparison_table("atom/toy/hard/none/1/clean/0", pairs)
     assert list(table["board"]) == ["atom/toy/hard/none/1/clean/0"]
     assert {*table["first"], *table["second"]} == {"constant", "random"}
     assert not table["distinct"].any()
@@ -76,10 +76,10 @@ def test_comparisons_are_one_table_over_all_boards() -> None:
 
 def test_the_page_shows_ranks_marks_and_missing_controls(tmp_path: Path) -> None:
     records = [record("regismcan-released", 0.3, (0.3, 0.05), role="network"), record("constant", 0.1)]
-    build_board(stored(tmp_path, *records), {}, tmp_path / "out")
-    page = (tmp_path / "out/index.html").read_text()
+    build_site(stored(tmp_path, *records), {}, tmp_path / "out")
+    page = (tmp_path / "out/boards/toy-hard-none-x1.html").read_text()
     assert "volume-blind</span>" in page
     missing = ", ".join(name for name in CONTROLS if name != "constant")
     assert f"Controls missing on this board: {missing}." in page
-    assert '<b>1</b> <span class="ci">1–1, group 1</span>' in page
+    assert "<b>1</b> <small>1–1, group 1</small>" in page
     assert len(pd.read_csv(tmp_path / "out/comparisons.csv")) == 1

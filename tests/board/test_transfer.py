@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from atombench.board.pages import build_board
+from atombench.board.site import build_site
 from atombench.board.transfer import transfers
 from atombench.evaluation.record import Record, Unit
-from tests.board.test_board import stored
+from tests.board.made import stored
 from tests.evaluation.records import example
 
 
@@ -40,7 +40,7 @@ def test_without_transfer_and_with_failed_runs_there_is_no_table() -> None:
 
 
 def test_the_table_stands_on_the_page(tmp_path: Path) -> None:
-    build_board(stored(tmp_path, *RUNS), {}, tmp_path / "out")
+    build_site(stored(tmp_path, *RUNS), {}, tmp_path / "out")
     page = (tmp_path / "out/index.html").read_text()
     assert "Trained on one organ, tested on another" in page
     assert page.count('<td class="same">') == 2

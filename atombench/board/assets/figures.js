@@ -1,0 +1,25 @@
+// Draws each figure when it comes near the screen; plotly itself is loaded for the first of them.
+"use strict";
+(() => {
+  let plotly = null;
+  const load = () => plotly ??= new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = `${document.body.dataset.root}assets/plotly.min.js`;
+    script.onload = () => resolve(window.Plotly);
+    script.onerror = () => reject(new Error("plotly.min.js cannot be read"));
+    document.head.append(script);
+  });
+  window.loadPlotly = load;
+  const draw = (data) => load().then((library) => {
+    const figure = JSON.parse(data.textContent);
+    library.newPlot(data.dataset.plot, figure.data, figure.layout, {responsive: true, displayModeBar: false});
+  }, (error) => { document.getElementById(data.dataset.plot).textContent = error.message; });
+  const seen = new IntersectionObserver((entries) => {
+    for (const entry of entries) {
+      if (!entry.isIntersecting) continue;
+      seen.unobserve(entry.target);
+      draw(document.querySelector(`script[data-plot="${CSS.escape(entry.target.id)}"]`));
+    }
+  }, {rootMargin: "400px"});
+  for (const place of document.querySelectorAll(".plot[id]")) seen.observe(place);
+})();

@@ -1,0 +1,80 @@
+"""Files of a board to download: every number as CSV and JSON, and whom to cite as BibTeX."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+from atombench import __version__
+from atombench.board.board_page import Place
+from atombench.board.provenance import provenance
+from atombench.board.rows import Row
+from atombench.evaluation.record import Record
+from atombench.volumes.registry import DatasetRow
+
+CITED = r"""@software{atombench,
+  title = {{ATOM-Bench}: an honest benchmark of {2D} section to {3D} volume localisation},
+  author = {{The ATOM-Bench founders}},
+  version = {VERSION},
+}
+
+@article{wang2024atom,
+  title = {From Tissue Plane to Organ World: A Benchmark Dataset for Multimodal Biomedical Image Registration using Deep Co-Attention Networks},
+  author = {Wang, Yifeng and Li, Weipeng and Pearce, Thomas and Wang, Haohan},
+  journal = {arXiv preprint arXiv:2406.04105},
+  year = {2024},
+}
+"""  # noqa: E501
+SPECIAL = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+
+
+def board_json(place: Place, rows: Sequence[Row], records: Sequence[Record]) -> str:
+    """Rows of a board with all numbers, and the provenance of every run."""
+    runs = {method: list(group) for method, group in groupby(records, key=lambda record: record.unit.method)}
+    content = {"board": place.named, "methods": [_method(row, runs.get(row.method, [])) for row in rows]}
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _method(row: Row, records: Sequence[Record]) -> dict[str, Any]:
+    numbers = [
+        {
+            "protocol": protocol, "metric": metric, "value": found.value, "ci_low": found.low, "ci_high": found.high,
+            "n_volumes": found.volumes, "n_sections": found.sections,
+        }
+        for (protocol, metric), found in row.numbers.items()
+    ]  # fmt: skip
+    return {
+        "method": row.method, "role": row.role, "origin": row.origin, "status": row.status, "note": row.note,
+        "seeds": row.seeds, "reasons": row.reasons, "standing": vars(row.standing) if row.standing else None,
+        "marks": row.marks, "facts": dict(row.facts), "numbers": numbers,
+        "runs": [dict(provenance(record)) for record in records],
+    }  # fmt: skip
+
+
+def board_bibtex(name: str, dataset: DatasetRow | None, rows: Sequence[Row]) -> str:
+    """Whom to cite for a board: the benchmark, the paper, the dataset, and the methods that others sent in."""
+    entries = [CITED.replace("VERSION", f"{{{__version__}}}")]
+    if dataset is not None:
+        entries.append(_entry(f"dataset-{name}", title=dataset.title, note=dataset.cite))
+    for row in rows:
+        if row.card:
+            said = {name: text for name in ("paper", "code") if (text := str(row.card.get(name, "none"))) != "none"}
+            title, team, note = (row.card.get(name, "") for name in ("title", "team", "note"))
+            fields = {"title": title or row.method, "author": team, "note": note, "url": next(iter(said.values()), "")}
+            entries.append(_entry(f"method-{row.method}", **fields))
+    return "\n".join(entries)
+
+
+def _entry(key: str, **fields: object) -> str:
+    lines = "".join(f"  {name} = {{{_plain(text)}}},\n" for name, text in fields.items() if text)
+    return f"@misc{{{re.sub(r'[^A-Za-z0-9]+', '-', key).strip('-').lower()[:60]},\n{lines}}}\n"
+
+
+def _plain(text: object) -> str:
+    """A text without what BibTeX would read as its own."""
+    one_line = " ".join(str(text).split())
+    escaped = "".join(SPECIAL.get(letter, letter) for letter in one_line)
+    return re.sub(r"([#$%&_])", r"\\\1", escaped)

@@ -1,0 +1,68 @@
+"""The page of a method: what it is, and how it does on each board, by stratum, with failures as pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from atombench.board.board_page import Place
+from atombench.board.breakdown import Cell
+from atombench.board.columns import COLUMNS, cell, whisker, written
+from atombench.board.provenance import provenance
+from atombench.board.rendering import rendered
+from atombench.board.rows import Row
+from atombench.evaluation.record import Record
+
+
+@dataclass(frozen=True)
+class MethodOnBoard:
+    """What a method's page holds of one board: its row, and the rendered part about it."""
+
+    place: Place
+    row: Row
+    part: str
+
+
+def method_part(
+    place: Place, row: Row, records: Sequence[Record], strata: Mapping[tuple[str, str], Mapping[str, Cell]], pictures: bool
+) -> str:
+    """The part of a method's page about one board, as HTML.
+
+    Args:
+        place: the board.
+        row: the method's row on it.
+        records: the method's runs there.
+        strata: cells of the board by kind and name of the stratum, then by method.
+        pictures: whether failures may be shown.
+    """
+    mine = [(key, cells[row.method]) for key, cells in strata.items() if row.method in cells]
+    first = next((record for record in records if record.status == "complete"), None)
+    return rendered(
+        "method_part.html.j2", place=place, row=row, strata=mine, written=written,
+        runs=[provenance(record) for record in records], failures=first.failures if first and pictures else [],
+        why=_why_no_failures(row, first, pictures), cells=[(column, cell(row, column)) for column in COLUMNS],
+    )  # fmt: skip
+
+
+def _why_no_failures(row: Row, first: Record | None, pictures: bool) -> str:
+    if first is None:
+        return "no run has ended"
+    if not pictures:
+        return "the licence of these data, or the board being secret, does not allow it"
+    found = first.find("strict", "fine_recall@1")
+    if found is not None and found.value == 1:
+        return "every section was placed right"
+    return "the record holds none"
+
+
+def method_page(name: str, boards: Sequence[MethodOnBoard]) -> str:
+    """The whole page, from the method's parts on all boards."""
+    first = boards[0].row
+    lines = [{"on": one, "whisker": whisker(one.row), "score": cell(one.row, COLUMNS[0])} for one in boards]
+    card: dict[str, Any] = {"family": first.role, "whose": first.origin}
+    if parameters := first.facts.get("parameters"):
+        card["parameters"] = written(parameters, "count")
+    said = next((one.row.card for one in boards if one.row.card), {})
+    card |= {label.replace("_", " "): text for label, text in said.items() if label not in ("name", "note", "parameters")}
+    return rendered("method.html.j2", root="../", name=name, first=first, card=card, lines=lines)

@@ -1,0 +1,176 @@
+"""The rows of a board: one per method, with everything that its pages say of it. All pages are made from these."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, Literal
+
+from atombench.board.standings import blind, rank
+from atombench.errors import ConfigError
+from atombench.evaluation.comparison import Comparison, Standing
+from atombench.evaluation.protocols import PRIMARY
+from atombench.evaluation.record import Metric, Origin, Record
+from atombench.evaluation.statistics import estimate
+from atombench.methods.label import Label
+from atombench.methods.registry import entry_of
+from atombench.runs import LostRun
+
+CHANCE = "chance"
+Key = tuple[str, str]  # protocol, metric
+Status = Literal["complete", "incomplete", "failed", "theory"]
+
+
+@dataclass(frozen=True)
+class Number:
+    """A value with its 95 % interval (none for theory), and how many volumes and sections it is about."""
+
+    value: float
+    low: float | None
+    high: float | None
+    volumes: int
+    sections: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """A method on a board.
+
+    Attributes:
+        status: `incomplete` where a seed has failed or was lost, `failed` where all have; `theory` for the chance level.
+        reasons: why runs failed.
+        numbers: mean over seeds, by protocol and metric.
+        standing: none unless the method is complete.
+        marks: which inputs it does not look at.
+        facts: parameters, seconds, MiB; what is not known is missing.
+        newest: when its newest run began; empty where nobody knows.
+        card: what a submitter says of it.
+    """
+
+    method: str
+    role: str
+    origin: Origin
+    status: Status
+    note: str
+    seeds: list[int]
+    reasons: list[str]
+    numbers: Mapping[Key, Number]
+    standing: Standing | None
+    marks: list[str]
+    facts: Mapping[str, float]
+    newest: str
+    card: Mapping[str, Any]
+
+    @property
+    def primary(self) -> Number | None:
+        """The number that is ranked."""
+        return self.numbers.get(("strict", PRIMARY))
+
+
+def make_rows(records: Sequence[Record], lost: Sequence[LostRun] = ()) -> tuple[list[Row], list[Comparison]]:
+    """Rows of one board, best first, incomplete and failed ones below, the chance level last; and the comparisons.
+
+    Args:
+        records: all of one board, sorted by unit.
+        lost: units of the board that ended without a record.
+    """
+    unranked = {one.unit.method for one in lost}
+    pairs, standings = rank([record for record in records if record.unit.method not in unranked])
+    marks = blind(records)
+    by_method = {name: list(runs) for name, runs in groupby(records, key=lambda record: record.unit.method)}
+    rows = []
+    for method in sorted({*by_method, *unranked}):
+        gone = [one for one in lost if one.unit.method == method]
+        rows.append(_row(method, by_method.get(method, []), gone, standings.get(method), marks.get(method, [])))
+    return [*sorted(rows, key=_order), *_chance(records)], pairs
+
+
+def _order(row: Row) -> tuple[int, float, str]:
+    value = row.primary.value if row.primary else 0.0
+    return ("complete", "incomplete", "failed").index(row.status), -value, row.method
+
+
+def _row(method: str, runs: list[Record], lost: list[LostRun], standing: Standing | None, marks: list[str]) -> Row:
+    complete = [run for run in runs if run.status == "complete"]
+    ended: list[Record | LostRun] = [*(run for run in runs if run.status == "failed"), *lost]
+    return Row(
+        method=method,
+        role=runs[0].role if runs else lost[0].role,
+        origin=runs[0].origin if runs else "platform",
+        status="complete" if not ended else "incomplete" if complete else "failed",
+        note=next((str(run.card["note"]) for run in runs if "note" in run.card), "") or note_of(method),
+        seeds=[run.unit.seed for run in runs],
+        reasons=[f"seed {one.unit.seed}: {one.reason or 'no reason was recorded'}" for one in ended],
+        numbers=pooled(complete),
+        standing=standing,
+        marks=marks,
+        facts=_facts(complete),
+        newest=max((cost.started for run in runs for cost in run.costs), default=""),
+        card=next((run.card for run in runs if run.card), {}),
+    )
+
+
+def pooled(complete: Sequence[Record]) -> dict[Key, Number]:
+    """Mean of every metric over seeds; one run's own numbers need no new bootstrap."""
+    numbers: dict[Key, Number] = {}
+    for first in complete[0].metrics if complete else []:
+        same = [found for run in complete if (found := run.find(first.protocol, first.metric))]
+        numbers[first.protocol, first.metric] = _number(same)
+    return numbers
+
+
+def _number(same: list[Metric]) -> Number:
+    first = same[0]
+    if len(same) == 1:
+        return Number(first.value, first.ci_low, first.ci_high, first.n_volumes, first.n_sections)
+    found = estimate([one.clustered() for one in same])
+    return Number(found.value, found.low, found.high, first.n_volumes, first.n_sections)
+
+
+def _chance(records: Sequence[Record]) -> list[Row]:
+    numbers: dict[Key, Number] = {}
+    for record in records:
+        for found in record.metrics:
+            if found.chance is not None:
+                level = Number(found.chance, None, None, found.n_volumes, found.n_sections)
+                numbers.setdefault((found.protocol, found.metric), level)
+    if not numbers:
+        return []
+    note = "expectation for uniform random scores, by theory"
+    return [Row(CHANCE, "theory", "platform", "theory", note, [], [], numbers, None, [], {}, "", {})]
+
+
+def _facts(runs: Sequence[Record]) -> dict[str, float]:
+    """Means over seeds of what a run costs, and the number of parameters."""
+    found: dict[str, list[float]] = {}
+    for run in runs:
+        for name, value in _facts_of(run).items():
+            found.setdefault(name, []).append(value)
+    return {name: sum(values) / len(values) for name, values in found.items()}
+
+
+def _facts_of(run: Record) -> dict[str, float]:
+    facts: dict[str, float] = {}
+    parameters: Any = run.about.get("parameters")
+    if isinstance(parameters, (int, float)) and not isinstance(parameters, bool):
+        facts["parameters"] = parameters
+    if run.training is not None:
+        facts["train_seconds"] = run.training.seconds
+    if run.predicting is not None:
+        facts["predict_seconds"] = run.predicting.seconds
+    if run.costs:
+        facts["peak_mib"] = max(cost.peak_memory_mib for cost in run.costs)
+    graphics = [cost.peak_gpu_memory_mib for cost in run.costs if cost.peak_gpu_memory_mib is not None]
+    return {**facts, "peak_gpu_mib": max(graphics)} if graphics else facts
+
+
+def note_of(method: str) -> str:
+    """What the table of methods says of a label; nothing of one that it does not know."""
+    try:
+        label = Label.read(method)
+        note = entry_of(label.name).note
+    except ConfigError:
+        return ""
+    note = f"variant {label.variant}: {note}" if label.variant else note
+    return f"trained on {label.source}: {note}" if label.source else note

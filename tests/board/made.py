@@ -1,0 +1,42 @@
+"""Sites made from records that tests make up."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+from atombench.board.rows import make_rows
+from atombench.board.site import build_site
+from atombench.board.tables import long_table
+from atombench.evaluation.record import Record, save_record
+from atombench.runs import RunEntry, boards_listed, save_run
+
+
+def stored(folder: Path, *records: Record) -> dict[str, list[RunEntry]]:
+    """Write records and a run list, and list them by board."""
+    paths = []
+    for number, record in enumerate(records):
+        paths.append(folder / "records" / str(number) / "record.json")
+        save_record(paths[-1], record)
+    save_run(folder / "run.json", "test", {}, paths)
+    return boards_listed([folder / "run.json"])
+
+
+def site_of(folder: Path, *records: Record, datasets: Any = None, **more: Any) -> Path:
+    """Build a site of these records; gives its folder."""
+    build_site(stored(folder, *records), datasets or {}, folder / "out", **more)
+    return folder / "out"
+
+
+def table_of(*records: Record) -> list[dict[str, str]]:
+    """The long table of one board, as a reader of the CSV sees it."""
+    ordered = sorted(records, key=lambda record: record.unit.key)
+    table = long_table(make_rows(ordered)[0], ordered, [], records[0].unit.board)
+    return list(csv.DictReader(io.StringIO(table.to_csv(index=False))))
+
+
+def text_of(folder: Path) -> str:
+    """All pages of a site, one after another."""
+    return "".join(path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*.html")))
