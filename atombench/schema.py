@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -104,6 +105,8 @@ def read_model(adapter: TypeAdapter[T], path: Path) -> T:
     Raises:
         DataError: it is missing, is not JSON, or is not what the step writes.
     """
+    with suppress(OSError, ValidationError):  # said in words below
+        return adapter.validate_json(path.read_bytes())
     try:
         return validated(adapter, read_json(path), str(path))
     except ConfigError as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from markupsafe import Markup
 
@@ -14,38 +13,14 @@ from atombench.audit.record import BoardFindings
 from atombench.audit.tables import Finding, board_table
 from atombench.board import figures
 from atombench.board.breakdown import Cell
-from atombench.board.columns import COLUMNS, cell, place_of, whisker
-from atombench.board.provenance import provenance
+from atombench.board.columns import COLUMNS, place_of
+from atombench.board.place import COORDINATES, Place
 from atombench.board.rendering import embedded, rendered
 from atombench.board.rows import Row
+from atombench.board.shown import Shown
 from atombench.evaluation.record import Record
 from atombench.methods.table import CONTROLS
 from atombench.volumes.registry import DatasetRow
-
-COORDINATES = ("dataset", "gathering", "split", "scale", "degradation", "severity")
-
-
-@dataclass(frozen=True)
-class Place:
-    """A board, as pages name it: its coordinates, and the address of its page from the folder of boards."""
-
-    coordinates: tuple[str | int, ...]
-    slug: str
-
-    @property
-    def named(self) -> dict[str, str | int]:
-        """Coordinates by name."""
-        return dict(zip(COORDINATES, self.coordinates[1:], strict=True))
-
-    @property
-    def title(self) -> str:
-        """Coordinates as a reader says them; clean, scale 1 and split none go without saying."""
-        known = self.named
-        parts = [str(known["gathering"])]
-        parts += [f"split {known['split']}"] if known["split"] != "none" else []
-        parts += [f"scale {known['scale']}"] if known["scale"] != 1 else []
-        parts += [f"{known['degradation']} {known['severity']}"] if known["degradation"] != "clean" else []
-        return f"{known['dataset']}, {', '.join(parts)}"
 
 
 @dataclass(frozen=True)
@@ -54,25 +29,27 @@ class BoardContent:
 
     Attributes:
         rows: best first, chance last.
-        records: those behind them.
+        manifest: digest of the manifest that all its records share; empty where there is none.
+        shown: rows written out, by method.
         strata: cells by kind and name of the stratum, then by method.
         audit: what the audit of the board found, if it was audited.
         links: addresses of the methods' pages, from the folder of methods.
         places: all boards, for the way to the others.
-        severities: rows of the boards that differ in severity alone, by severity.
+        figures: all but that of severities.
         left_out: records that could not be shown, with the reason.
     """
 
     place: Place
     rows: Sequence[Row]
-    records: Sequence[Record]
+    manifest: str
+    shown: Mapping[str, Shown]
     strata: Mapping[tuple[str, str], Mapping[str, Cell]]
     dataset: DatasetRow | None
     audit: BoardFindings | None
     card: str
     links: Mapping[str, str]
     places: Sequence[Place]
-    severities: Mapping[int, Sequence[Row]]
+    figures: Sequence[figures.Figure]
     left_out: Sequence[str] = ()
 
     @property
@@ -88,21 +65,29 @@ class BoardContent:
         }
 
 
-def board_page(board: BoardContent) -> str:
-    """The page as HTML."""
-    drawn = figures.chosen(board.rows)
-    chance = next((row for row in board.rows if row.status == "theory"), None)
-    made = [
-        figures.severity_figure(board.severities, _degradation(board)),
+def make_figures(rows: Sequence[Row], records: Sequence[Record]) -> list[figures.Figure]:
+    """Figures that need no other board."""
+    drawn, chance = figures.chosen(rows), _chance(rows)
+    return [
         figures.cost_figure(drawn),
         figures.recall_figure(drawn, chance),
-        figures.error_figure(drawn, board.records),
-        figures.reliability_figure(drawn, board.records),
-        figures.curve_figure(drawn, board.records),
+        figures.error_figure(drawn, records),
+        figures.reliability_figure(drawn, records),
+        figures.curve_figure(drawn, records),
     ]
+
+
+def _chance(rows: Sequence[Row]) -> Row | None:
+    return next((row for row in rows if row.status == "theory"), None)
+
+
+def board_page(board: BoardContent, severities: Mapping[int, Sequence[Row]]) -> str:
+    """The page as HTML; `severities` are the rows of the boards that differ in severity alone, by severity."""
+    drawn, chance = figures.chosen(board.rows), _chance(board.rows)
+    made = [figures.severity_figure(severities, _degradation(board)), *board.figures]
     present = {row.method for row in board.rows}
     return rendered(
-        "board.html.j2", root="../", board=board, columns=COLUMNS, lines=[_line(row) for row in board.rows],
+        "board.html.j2", root="../", board=board, columns=COLUMNS, lines=[(row, board.shown[row.method]) for row in board.rows],
         figures=sorted(made, key=lambda one: not one.content),
         drawn=[row.method for row in drawn], odd=odd_findings(board.audit), chance=chance,
         missing=[name for name in CONTROLS if name not in present], ways=_ways(board), provenance=_provenance(board),
@@ -122,10 +107,6 @@ def _why_no_cases(board: BoardContent) -> str:
 def odd_findings(audit: BoardFindings | None) -> list[Finding]:
     """What the audit of a board wants looked at twice."""
     return [line for line in board_table(audit) if line.odd] if audit else []
-
-
-def _line(row: Row) -> dict[str, Any]:
-    return {"row": row, "whisker": whisker(row), "cells": Markup("").join(cell(row, column) for column in COLUMNS)}
 
 
 def _degradation(board: BoardContent) -> str:
@@ -152,7 +133,5 @@ def _nearest(board: BoardContent, name: str, value: str | int) -> Place:
 
 def _provenance(board: BoardContent) -> Markup:
     """Lines of provenance of every run by method, as JSON inside the page."""
-    lines: dict[str, list[Any]] = {}
-    for record in board.records:
-        lines.setdefault(record.unit.method, []).append(provenance(record))
+    lines = {method: shown.runs for method, shown in board.shown.items() if shown.runs}
     return embedded(json.dumps(lines, ensure_ascii=False))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby
 
-import numpy as np
 import pandas as pd
 
 from atombench.evaluation.record import Record, Stratum
-from atombench.evaluation.statistics import Estimate, estimate
+from atombench.evaluation.statistics import Estimate, estimates
 
 COLUMNS = ["board", "method", "kind", "stratum", "value", "ci_low", "ci_high", "chance", "n_volumes", "n_sections", "n_seeds"]
 
@@ -27,20 +28,32 @@ class Cell:
 
 def by_stratum(records: Sequence[Record]) -> dict[tuple[str, str], dict[str, Cell]]:
     """Cells of one board by kind and name of the stratum, in the order of the records, then by method."""
-    runs: dict[tuple[str, str], dict[str, list[Stratum]]] = {}
-    for record in records:
-        for stratum in record.strata:
-            runs.setdefault((stratum.kind, stratum.name), {}).setdefault(record.unit.method, []).append(stratum)
-    return {key: {method: _cell(found) for method, found in runs[key].items()} for key in runs}
+    cells: dict[tuple[str, str], dict[str, Cell]] = {}
+    for method, runs in groupby(sorted(records, key=lambda record: record.unit.key), key=lambda record: record.unit.method):
+        for key, cell in _cells(list(runs)).items():
+            cells.setdefault(key, {})[method] = cell
+    return cells
 
 
-def _cell(strata: list[Stratum]) -> Cell:
-    first = strata[0]
-    counts = np.array(first.counts)
-    found = Estimate(first.value, first.ci_low, first.ci_high)  # one run's own numbers need no new bootstrap
-    if len(strata) > 1:
-        found = estimate([stratum.clustered() for stratum in strata])
-    return Cell(found, first.chance, int((counts > 0).sum()), int(counts.sum()), len(strata))
+def _cells(runs: list[Record]) -> dict[tuple[str, str], Cell]:
+    """Cells of one method; one run's own numbers need no new bootstrap."""
+    same: dict[tuple[str, str], list[Stratum]] = {}
+    for stratum in (one for run in runs for one in run.strata):
+        same.setdefault((stratum.kind, stratum.name), []).append(stratum)
+    found = [Estimate(several[0].value, several[0].ci_low, several[0].ci_high) for several in same.values()]
+    if len(runs) > 1:
+        found = estimates([[stratum.clustered() for stratum in several] for several in same.values()])
+    return {key: _cell(several, mean) for (key, several), mean in zip(same.items(), found, strict=True)}
+
+
+def _cell(strata: list[Stratum], mean: Estimate) -> Cell:
+    return Cell(mean, strata[0].chance, *_volumes_and_sections(tuple(strata[0].counts)), len(strata))
+
+
+@lru_cache(maxsize=1024)
+def _volumes_and_sections(counts: tuple[int, ...]) -> tuple[int, int]:
+    """How many volumes have sections, and how many sections there are; the same for all methods of a board."""
+    return sum(count > 0 for count in counts), sum(counts)
 
 
 def stratum_table(board: str, strata: Mapping[tuple[str, str], Mapping[str, Cell]]) -> pd.DataFrame:

@@ -10,8 +10,8 @@ import numpy as np
 
 from atombench.atom.geometry import BOXES, BlockGrid
 from atombench.audit.record import Case
-from atombench.board.board_page import Place
 from atombench.board.pictures import case_picture, corners_of, edge_of
+from atombench.board.place import Place
 from atombench.board.rendering import embedded, rendered
 from atombench.evaluation.record import Answer, Record
 

@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 
 from atombench.board.rows import Number, Row
 from atombench.evaluation.protocols import PRIMARY
+from atombench.evaluation.statistics import Estimate
 
 LOWEST_DRAWN = 1e-3  # whiskers stand on a logarithmic axis from here to 1
 Kind = Literal["share", "number", "count", "seconds", "mebibytes"]
@@ -122,11 +123,15 @@ def cell(row: Row, column: Column) -> Markup:
     found = row.numbers.get(column.source) if isinstance(column.source, tuple) else _fact(row, column.source)
     if found is None:
         lowest = "-1e99" if column.rising else "1e99"  # blank ones stand below
-        return Markup('<td class="none" data-order="{}" title="{}">–</td>').format(lowest, _absence(row, column))
-    spread = ""
-    if found.low is not None and found.high is not None:
-        spread = Markup(" <small>{}–{}</small>").format(written(found.low, column.kind), written(found.high, column.kind))
-    return Markup('<td data-order="{}">{}{}</td>').format(repr(found.value), written(found.value, column.kind), spread)
+        return Markup(f'<td class="none" data-order="{lowest}" title="{escape(_absence(row, column))}">–</td>')
+    return Markup(f'<td data-order="{found.value!r}">{with_interval(found, column.kind)}</td>')  # nothing but numbers
+
+
+def with_interval(found: Number | Estimate, kind: Kind) -> str:
+    """A number, and below it its interval, as HTML."""
+    if found.low is None or found.high is None:
+        return written(found.value, kind)
+    return f"{written(found.value, kind)} <small>{written(found.low, kind)}–{written(found.high, kind)}</small>"
 
 
 def _fact(row: Row, name: str) -> Number | None:
@@ -161,7 +166,7 @@ def whisker(row: Row) -> Markup:
         places += [place_of(found.low), place_of(found.high)]
     style = ";".join(f"--{name}:{place:.1f}" for name, place in zip("vlh", places, strict=False))
     text = f"{written(found.value, 'share')} %"
-    return Markup('<td class="whisker"><i style="{}" role="img" aria-label="{}"></i></td>').format(style, escape(text))
+    return Markup(f'<td class="whisker"><i style="{style}" role="img" aria-label="{text}"></i></td>')
 
 
 def place_of(value: float) -> float:

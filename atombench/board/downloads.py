@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
-from itertools import groupby
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from atombench import __version__
-from atombench.board.board_page import Place
-from atombench.board.provenance import provenance
+from atombench.board.place import Place
+from atombench.board.provenance import Line
 from atombench.board.rows import Row
-from atombench.evaluation.record import Record
 from atombench.volumes.registry import DatasetRow
 
 CITED = r"""@software{atombench,
@@ -31,14 +29,14 @@ CITED = r"""@software{atombench,
 SPECIAL = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 
 
-def board_json(place: Place, rows: Sequence[Row], records: Sequence[Record]) -> str:
-    """Rows of a board with all numbers, and the provenance of every run."""
-    runs = {method: list(group) for method, group in groupby(records, key=lambda record: record.unit.method)}
-    content = {"board": place.named, "methods": [_method(row, runs.get(row.method, [])) for row in rows]}
-    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+def board_json(place: Place, rows: Sequence[Row], runs: Mapping[str, Sequence[Sequence[Line]]]) -> str:
+    """Rows of a board with all numbers, and the provenance of every run, by method; a method to a line."""
+    methods = [json.dumps(_method(row, runs.get(row.method, [])), ensure_ascii=False, allow_nan=False) for row in rows]
+    board = json.dumps(place.named, ensure_ascii=False)
+    return f'{{"board": {board}, "methods": [\n' + ",\n".join(methods) + "\n]}\n"
 
 
-def _method(row: Row, records: Sequence[Record]) -> dict[str, Any]:
+def _method(row: Row, runs: Sequence[Sequence[Line]]) -> dict[str, Any]:
     numbers = [
         {
             "protocol": protocol, "metric": metric, "value": found.value, "ci_low": found.low, "ci_high": found.high,
@@ -50,7 +48,7 @@ def _method(row: Row, records: Sequence[Record]) -> dict[str, Any]:
         "method": row.method, "role": row.role, "origin": row.origin, "status": row.status, "note": row.note,
         "seeds": row.seeds, "reasons": row.reasons, "standing": vars(row.standing) if row.standing else None,
         "marks": row.marks, "facts": dict(row.facts), "numbers": numbers,
-        "runs": [dict(provenance(record)) for record in records],
+        "runs": [dict(lines) for lines in runs],
     }  # fmt: skip
 
 

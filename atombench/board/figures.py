@@ -46,8 +46,8 @@ class Figure:
 def chosen(rows: Sequence[Row]) -> list[Row]:
     """The rows that figures show: the best methods and all controls, in the order of the board."""
     scored = [row for row in rows if row.primary is not None and row.status != "theory"]
-    best = [row for row in scored if row.method not in CONTROLS][:BEST]
-    return [row for row in scored if row in best or row.method in CONTROLS]
+    best = [row.method for row in scored if row.method not in CONTROLS][:BEST]
+    return [row for row in scored if row.method in (*best, *CONTROLS)]
 
 
 def recall_figure(rows: Sequence[Row], chance: Row | None) -> Figure:

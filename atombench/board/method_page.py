@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
-from atombench.board.board_page import Place
+from markupsafe import Markup
+
 from atombench.board.breakdown import Cell
-from atombench.board.columns import COLUMNS, cell, whisker, written
-from atombench.board.provenance import provenance
+from atombench.board.columns import COLUMNS, SCORE, cell, whisker, with_interval, written
+from atombench.board.place import Place
+from atombench.board.provenance import as_list
 from atombench.board.rendering import rendered
 from atombench.board.rows import Row
+from atombench.board.shown import Shown
 from atombench.evaluation.record import Record
 
 
@@ -25,13 +29,19 @@ class MethodOnBoard:
 
 
 def method_part(
-    place: Place, row: Row, records: Sequence[Record], strata: Mapping[tuple[str, str], Mapping[str, Cell]], pictures: bool
+    place: Place,
+    row: Row,
+    shown: Shown,
+    records: Sequence[Record],
+    strata: Mapping[tuple[str, str], Mapping[str, Cell]],
+    pictures: bool,
 ) -> str:
     """The part of a method's page about one board, as HTML.
 
     Args:
         place: the board.
         row: the method's row on it.
+        shown: the row written out.
         records: the method's runs there.
         strata: cells of the board by kind and name of the stratum, then by method.
         pictures: whether failures may be shown.
@@ -39,13 +49,30 @@ def method_part(
     mine = [(key, cells[row.method]) for key, cells in strata.items() if row.method in cells]
     first = next((record for record in records if record.status == "complete"), None)
     return rendered(
-        "method_part.html.j2", place=place, row=row, strata=mine, written=written,
-        runs=[provenance(record) for record in records], failures=first.failures if first and pictures else [],
-        why=_why_no_failures(row, first, pictures), cells=[(column, cell(row, column)) for column in COLUMNS],
+        "method_part.html.j2", place=place, row=row, strata=_stratum_lines(mine), runs=[as_list(lines) for lines in shown.runs],
+        failures=first.failures if first and pictures else [], why=_why_no_failures(first, pictures),
+        numbers=_number_lines(shown.cells),
     )  # fmt: skip
 
 
-def _why_no_failures(row: Row, first: Record | None, pictures: bool) -> str:
+def _number_lines(cells: Sequence[Markup]) -> Markup:
+    """Rows of the table of all numbers."""
+    rows = (f'<tr><th scope="row">{column.heading}</th>{found}</tr>' for column, found in zip(COLUMNS, cells, strict=True))
+    return Markup("".join(rows))
+
+
+def _stratum_lines(mine: Sequence[tuple[tuple[str, str], Cell]]) -> Markup:
+    """Rows of the table of strata."""
+    rows = (
+        f'<tr><th scope="row"><span class="small">{escape(kind)}</span> {escape(name)}</th>'
+        f"<td>{with_interval(one.found, 'share')}</td><td>{written(one.chance, 'share')}</td>"
+        f"<td>{one.sections}</td><td>{one.volumes}</td><td>{one.seeds}</td></tr>"
+        for (kind, name), one in mine
+    )
+    return Markup("".join(rows))
+
+
+def _why_no_failures(first: Record | None, pictures: bool) -> str:
     if first is None:
         return "no run has ended"
     if not pictures:
@@ -59,7 +86,7 @@ def _why_no_failures(row: Row, first: Record | None, pictures: bool) -> str:
 def method_page(name: str, boards: Sequence[MethodOnBoard]) -> str:
     """The whole page, from the method's parts on all boards."""
     first = boards[0].row
-    lines = [{"on": one, "whisker": whisker(one.row), "score": cell(one.row, COLUMNS[0])} for one in boards]
+    lines = [{"on": one, "whisker": whisker(one.row), "score": cell(one.row, SCORE)} for one in boards]
     card: dict[str, Any] = {"family": first.role, "whose": first.origin}
     if parameters := first.facts.get("parameters"):
         card["parameters"] = written(parameters, "count")

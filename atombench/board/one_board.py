@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from itertools import groupby
-
-import pandas as pd
 
 from atombench.atom.secret import is_secret
 from atombench.audit.record import BoardFindings, Case
-from atombench.board.board_page import BoardContent, Place, board_page
+from atombench.board.board_page import BoardContent, board_page, make_figures
 from atombench.board.breakdown import by_stratum, stratum_table
 from atombench.board.case_page import case_page
 from atombench.board.downloads import board_bibtex, board_json
 from atombench.board.figures import chosen
 from atombench.board.method_page import method_part
 from atombench.board.paper import trimmed
+from atombench.board.place import Place
 from atombench.board.rows import Row, make_rows
+from atombench.board.shown import show
+from atombench.board.staging import Parts, Staging
 from atombench.board.standings import comparison_table
-from atombench.board.tables import long_table
-from atombench.evaluation.comparison import Comparison
+from atombench.board.tables import COLUMNS as TABLE
+from atombench.board.tables import csv_lines, long_table
 from atombench.evaluation.record import Record
 from atombench.runs import LostRun, RunEntry, load_board
 from atombench.volumes.registry import DatasetRow
@@ -40,6 +42,7 @@ class BoardTask:
         cards: addresses of the datasets' pages, by digest of their volumes.
         links: addresses of all methods' pages.
         places: all boards.
+        staging: where its pages and files are written.
     """
 
     place: Place
@@ -50,6 +53,7 @@ class BoardTask:
     cards: Mapping[str, str]
     links: Mapping[str, str]
     places: Sequence[Place]
+    staging: Staging
 
     @property
     def pictures(self) -> bool:
@@ -62,8 +66,7 @@ class MadeBoard:
     """What was made of a board.
 
     Attributes:
-        files: pages and files to download, by address.
-        tables: lines of the tables over all boards (CSV without a heading), by name.
+        files: addresses of its pages and of files to download.
         parts: part of each method's page.
         kept: records that pages over all boards need, without what those do not show.
         cases: of the board, where they may be shown.
@@ -75,96 +78,128 @@ class MadeBoard:
     counts: Mapping[str, int]
     records: int
     commits: frozenset[str]
-    files: Mapping[str, str] = field(repr=False)
-    tables: Mapping[str, str] = field(repr=False)
-    parts: Mapping[str, str] = field(repr=False)
+    files: Sequence[str] = field(repr=False)
+    parts: Parts = field(repr=False)
     kept: Sequence[Record] = field(repr=False)
     cases: Sequence[Case] = field(repr=False)
     left_out: Sequence[str] = ()
 
+    @property
+    def methods(self) -> int:
+        """How many methods stand on the board."""
+        return sum(row.status != "theory" for row in self.rows)
+
 
 @dataclass(frozen=True)
-class _Read:
-    """A board that has been read, before it is put beside its sister boards."""
+class _Half:
+    """A board of which all is made but its own page, which shows its sister boards."""
 
-    task: BoardTask
-    records: Sequence[Record]
-    rows: Sequence[Row]
-    pairs: Sequence[Comparison]
-    lost: Sequence[LostRun]
-    left_out: Sequence[str]
+    made: MadeBoard
+    content: BoardContent
 
 
 def make_boards(tasks: Sequence[BoardTask]) -> list[MadeBoard]:
     """Make boards that differ in degradation and severity alone; each shows the scores of all of them."""
-    read = [_read(task) for task in tasks]
-    return [_made(one, _severities(one, read)) for one in read]
+    with _uncollected():
+        halves = [_half(task) for task in tasks]
+        return [_whole(half, task.staging, _severities(half, halves)) for half, task in zip(halves, tasks, strict=True)]
 
 
-def _read(task: BoardTask) -> _Read:
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the search for cycles, which takes half of the time where there are many records (they hold none)."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _half(task: BoardTask) -> _Half:
+    """Read a board's records, make all that needs no other board, and let go of them."""
     results, left_out = load_board(task.entries)
     records = [result.record for result in results]
     there = {record.unit.key for record in records}
     lost = [one for one in task.lost if one.unit.key not in there]
     rows, pairs = make_rows(records, lost)
-    return _Read(task, records, rows, pairs, lost, left_out)
+    runs = {method: list(group) for method, group in groupby(records, key=lambda record: record.unit.method)}
+    content = _content(task, rows, records, runs, left_out)
+    name, slug, stage = "/".join(map(str, task.place.coordinates)), task.place.slug, task.staging
+    table = csv_lines(long_table(rows, records, lost, task.place.coordinates))
+    stage.keep("results.csv", slug, table)
+    stage.keep("comparisons.csv", slug, csv_lines(comparison_table(name, pairs)))
+    stage.keep("strata.csv", slug, csv_lines(stratum_table(name, content.strata)))
+    parts = {
+        row.method: method_part(
+            task.place, row, content.shown[row.method], runs.get(row.method, []), content.strata, task.pictures
+        )
+        for row in rows
+        if row.status != "theory"
+    }
+    made = MadeBoard(
+        place=task.place,
+        rows=rows,
+        counts=content.counts,
+        records=len(records),
+        commits=frozenset(cost.commit[:12] + ("+" if cost.dirty else "") for run in records for cost in run.costs[:1]),
+        files=[stage.write(name, text) for name, text in _files(content, records, table)],
+        parts=stage.keep_parts(slug, parts),
+        kept=[small for record in records if (small := trimmed(record))],
+        cases=content.audit.cases if content.audit else [],
+        left_out=left_out,
+    )
+    return _Half(made, content)
 
 
-def _severities(one: _Read, sisters: Sequence[_Read]) -> dict[int, Sequence[Row]]:
+def _content(
+    task: BoardTask, rows: Sequence[Row], records: Sequence[Record], runs: Mapping[str, list[Record]], left_out: Sequence[str]
+) -> BoardContent:
+    manifest = records[0].digests.manifest if records else ""
+    audit = next((found for found in task.audits if found.manifest == manifest), None)
+    if audit is not None and not task.pictures:
+        audit = audit.redacted()
+    return BoardContent(
+        place=task.place,
+        rows=rows,
+        manifest=manifest,
+        shown={row.method: show(row, runs.get(row.method, [])) for row in rows},
+        strata=by_stratum([record for record in records if record.status == "complete"]),
+        dataset=task.dataset,
+        audit=audit,
+        card=task.cards.get(audit.volumes, "") if audit else "",
+        links=task.links,
+        places=task.places,
+        figures=make_figures(rows, records),
+        left_out=left_out,
+    )
+
+
+def _whole(half: _Half, stage: Staging, severities: Mapping[int, Sequence[Row]]) -> MadeBoard:
+    page = stage.write(f"boards/{half.made.place.slug}.html", board_page(half.content, severities))
+    return replace(half.made, files=[page, *half.made.files])
+
+
+def _severities(one: _Half, sisters: Sequence[_Half]) -> dict[int, Sequence[Row]]:
     """Rows by severity: of this board's degradation and of the clean board; of the only one, where this is the clean board."""
-    named = [other.task.place.named for other in sisters]
-    degradation = one.task.place.named["degradation"]
+    named = [other.made.place.named for other in sisters]
+    degradation = one.made.place.named["degradation"]
     others = sorted({str(place["degradation"]) for place in named} - {"clean"})
     wanted = degradation if degradation != "clean" else (others[0] if others else "clean")
     return {
-        int(place["severity"]): other.rows
+        int(place["severity"]): other.made.rows
         for place, other in zip(named, sisters, strict=True)
         if place["degradation"] in (wanted, "clean")
     }
 
 
-def _made(one: _Read, severities: Mapping[int, Sequence[Row]]) -> MadeBoard:
-    task, place = one.task, one.task.place
-    manifest = one.records[0].digests.manifest if one.records else ""
-    audit = next((found for found in task.audits if found.manifest == manifest), None)
-    if audit is not None and not task.pictures:
-        audit = audit.redacted()
-    strata = by_stratum([record for record in one.records if record.status == "complete"])
-    content = BoardContent(
-        place, one.rows, one.records, strata, task.dataset, audit, task.cards.get(audit.volumes, "") if audit else "",
-        task.links, task.places, severities, one.left_out,
-    )  # fmt: skip
-    files = {f"boards/{place.slug}.html": board_page(content)}
-    table = long_table(one.rows, one.records, one.lost, place.coordinates)
-    files[f"boards/{place.slug}.csv"] = table.to_csv(index=False, lineterminator="\n")
-    files[f"boards/{place.slug}.json"] = board_json(place, one.rows, one.records)
-    files[f"boards/{place.slug}.bib"] = board_bibtex(str(place.named["dataset"]), task.dataset, one.rows)
-    if audit is not None and audit.cases:
-        shown = [row.method for row in chosen(one.rows)]
-        files[f"cases/{place.slug}.html"] = case_page(place, audit.cases, one.records, shown)
-    name = "/".join(map(str, place.coordinates))
-    compared, by_kind = comparison_table(name, one.pairs), stratum_table(name, strata)
-    runs = {method: list(group) for method, group in groupby(one.records, key=lambda record: record.unit.method)}
-    return MadeBoard(
-        place=place,
-        rows=one.rows,
-        counts=content.counts,
-        records=len(one.records),
-        commits=frozenset(cost.commit[:12] + ("+" if cost.dirty else "") for run in one.records for cost in run.costs[:1]),
-        files=files,
-        tables={"results.csv": _lines(table), "comparisons.csv": _lines(compared), "strata.csv": _lines(by_kind)},
-        parts={
-            row.method: method_part(place, row, runs.get(row.method, []), strata, task.pictures)
-            for row in one.rows
-            if row.status != "theory"
-        },
-        kept=[small for record in one.records if (small := trimmed(record))],
-        cases=audit.cases if audit else [],
-        left_out=one.left_out,
-    )
-
-
-def _lines(frame: pd.DataFrame) -> str:
-    stream = io.StringIO()
-    frame.to_csv(stream, index=False, header=False, lineterminator="\n")
-    return stream.getvalue()
+def _files(board: BoardContent, records: Sequence[Record], table: str) -> Iterator[tuple[str, str]]:
+    """Files to download and the page of cases, by address."""
+    name, dataset = f"boards/{board.place.slug}", str(board.place.named["dataset"])
+    yield f"{name}.csv", ",".join(TABLE) + "\n" + table
+    yield f"{name}.json", board_json(board.place, board.rows, {method: row.runs for method, row in board.shown.items()})
+    yield f"{name}.bib", board_bibtex(dataset, board.dataset, board.rows)
+    if board.audit is not None and board.audit.cases:
+        drawn = [row.method for row in chosen(board.rows)]
+        yield f"cases/{board.place.slug}.html", case_page(board.place, board.audit.cases, records, drawn)

@@ -11,7 +11,6 @@ from markupsafe import Markup
 
 from atombench.audit.record import Case
 from atombench.audit.tables import Finding
-from atombench.board.board_page import COORDINATES
 from atombench.board.cards import Card
 from atombench.board.columns import SCORE, cell, whisker, written
 from atombench.board.one_board import MadeBoard
@@ -19,6 +18,7 @@ from atombench.board.paper import SHOWN as PAPER_METHODS
 from atombench.board.paper import PaperRow, paper_lines, paper_volumes, tables
 from atombench.board.paper import findings as paper_findings
 from atombench.board.pictures import case_picture
+from atombench.board.place import COORDINATES
 from atombench.board.rendering import rendered
 from atombench.board.rows import Row
 from atombench.board.transfer import transfers

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
 from typing import Any
+
+from markupsafe import Markup
 
 from atombench.cost import Cost
 from atombench.evaluation.record import Record
@@ -33,6 +36,12 @@ def provenance(run: Record) -> list[Line]:
     lines.append(("MLflow run", f"{run.unit.key} in experiment “{EXPERIMENT}” (tag {UNIT_TAG})"))
     lines.append(("to repeat it", _command(run)))
     return lines
+
+
+def as_list(lines: Sequence[Line]) -> Markup:
+    """The lines as a list of terms, HTML."""
+    terms = "".join(f"<dt>{label}</dt><dd>{escape(text)}</dd>" for label, text in lines)
+    return Markup(f'<dl class="provenance">{terms}</dl>')
 
 
 def _cost(cost: Cost) -> Iterator[Line]:

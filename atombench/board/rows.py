@@ -12,9 +12,9 @@ from atombench.errors import ConfigError
 from atombench.evaluation.comparison import Comparison, Standing
 from atombench.evaluation.protocols import PRIMARY
 from atombench.evaluation.record import Metric, Origin, Record
-from atombench.evaluation.statistics import estimate
+from atombench.evaluation.statistics import Estimate, estimates
 from atombench.methods.label import Label
-from atombench.methods.registry import entry_of
+from atombench.methods.table import METHODS
 from atombench.runs import LostRun
 
 CHANCE = "chance"
@@ -113,19 +113,17 @@ def _row(method: str, runs: list[Record], lost: list[LostRun], standing: Standin
 
 def pooled(complete: Sequence[Record]) -> dict[Key, Number]:
     """Mean of every metric over seeds; one run's own numbers need no new bootstrap."""
-    numbers: dict[Key, Number] = {}
-    for first in complete[0].metrics if complete else []:
-        same = [found for run in complete if (found := run.find(first.protocol, first.metric))]
-        numbers[first.protocol, first.metric] = _number(same)
-    return numbers
-
-
-def _number(same: list[Metric]) -> Number:
-    first = same[0]
-    if len(same) == 1:
-        return Number(first.value, first.ci_low, first.ci_high, first.n_volumes, first.n_sections)
-    found = estimate([one.clustered() for one in same])
-    return Number(found.value, found.low, found.high, first.n_volumes, first.n_sections)
+    first: list[Metric] = complete[0].metrics if complete else []
+    found = [Estimate(one.value, one.ci_low, one.ci_high) for one in first]
+    if len(complete) > 1:
+        others = [{(one.protocol, one.metric): one for one in run.metrics} for run in complete]
+        found = estimates(
+            [[run[key].clustered() for run in others if key in run] for key in ((one.protocol, one.metric) for one in first)]
+        )
+    return {
+        (one.protocol, one.metric): Number(mean.value, mean.low, mean.high, one.n_volumes, one.n_sections)
+        for one, mean in zip(first, found, strict=True)
+    }
 
 
 def _chance(records: Sequence[Record]) -> list[Row]:
@@ -166,11 +164,11 @@ def _facts_of(run: Record) -> dict[str, float]:
 
 
 def note_of(method: str) -> str:
-    """What the table of methods says of a label; nothing of one that it does not know."""
+    """What the table of methods says of a label; submitted methods say it themselves."""
     try:
         label = Label.read(method)
-        note = entry_of(label.name).note
     except ConfigError:
         return ""
+    note = METHODS[label.name].note if label.name in METHODS else ""
     note = f"variant {label.variant}: {note}" if label.variant else note
     return f"trained on {label.source}: {note}" if label.source else note

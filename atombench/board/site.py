@@ -9,20 +9,19 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
-import pandas as pd
-
 from atombench.audit.record import BoardFindings
 from atombench.board import breakdown, standings, tables
 from atombench.board.addresses import addresses
-from atombench.board.board_page import Place
 from atombench.board.cards import Findings, audit_lines, current, make_cards
 from atombench.board.method_page import MethodOnBoard, method_page
 from atombench.board.one_board import BoardTask, MadeBoard, make_boards
 from atombench.board.overview import Overview, audit_page, dataset_page, methods_page, paper_page, start_page
 from atombench.board.paper import PaperRow
+from atombench.board.place import Place
+from atombench.board.rows import Row
+from atombench.board.staging import Staging, staging
 from atombench.errors import DataError
 from atombench.evaluation.record import unquoted
-from atombench.files import written_whole
 from atombench.progress import logger, tracked
 from atombench.runs import LostRun, RunEntry, nothing_to_show
 from atombench.volumes.registry import DatasetRow
@@ -30,6 +29,7 @@ from atombench.volumes.registry import DatasetRow
 MANY = 500  # records from which on several processes are worth their start
 HEADINGS = {"results.csv": tables.COLUMNS, "comparisons.csv": standings.COLUMNS, "strata.csv": breakdown.COLUMNS}
 FOLDERS = ("boards", "methods", "cases", "datasets")
+ENDINGS = (".html", ".csv", ".json", ".bib")
 
 
 def build_site(
@@ -59,55 +59,44 @@ def build_site(
     """
     findings = current(findings)
     cards = make_cards(findings, dict(datasets))
-    groups, links = _tasks(listed, lost, datasets, findings, {card.found.digest: card.link for card in cards})
-    boards = sorted(_all_made(groups, processes), key=lambda board: board.place.slug)
-    left_out = [*left_out, *(note for board in boards for note in board.left_out)]
-    for note in left_out:
-        logger.warning("left out: %s", note)
-    if not any(board.records for board in boards):
-        raise DataError(nothing_to_show(left_out))
-    overview = Overview(boards, cards, links, left_out)
-    pages = {"index.html": start_page(overview), "methods.html": methods_page(overview), "audit.html": audit_page(overview)}
-    pages |= {card.link: dataset_page(overview, card) for card in cards}
-    pages["paper.html"] = paper_page(overview, paper, datasets)
-    files = _files(out, pages, boards, links, audit_lines(findings))
-    _remove_others(out, files)
+    with staging(out) as stage:
+        groups, links = _tasks(listed, lost, datasets, findings, {card.found.digest: card.link for card in cards}, stage)
+        boards = sorted(_all_made(groups, processes), key=lambda board: board.place.slug)
+        left_out = [*left_out, *(note for board in boards for note in board.left_out)]
+        for note in left_out:
+            logger.warning("left out: %s", note)
+        if not any(board.records for board in boards):
+            raise DataError(nothing_to_show(left_out))
+        over = Overview(boards, cards, links, left_out)
+        names = [name for board in boards for name in board.files]
+        names += [stage.write(name, text) for name, text in _pages(over, paper, datasets)]
+        names.append(stage.write("audit.csv", audit_lines(findings).to_csv(index=False, lineterminator="\n")))
+        slugs = [board.place.slug for board in boards]
+        names += [stage.join(name, ",".join(heading) + "\n", slugs) for name, heading in HEADINGS.items()]
+        names += [stage.write(f"assets/{name}", text) for name, text in _assets().items()]
+        stage.move(names, out)
+    _remove_others(out, set(names))
 
 
-def _files(
-    out: Path, pages: Mapping[str, str], boards: Sequence[MadeBoard], links: Mapping[str, str], audit: pd.DataFrame
-) -> set[str]:
-    """Write everything; gives the addresses of what was written."""
-    names = set()
-    for name, text in _texts(pages, boards, links, audit):
-        with written_whole(out / name) as temporary:
-            temporary.write_text(text, encoding="utf-8", newline="")
-        names.add(name)
-    for name, content in _assets().items():
-        with written_whole(out / "assets" / name) as temporary:
-            temporary.write_bytes(content)
-    return names
+def _pages(over: Overview, paper: Sequence[PaperRow], datasets: Mapping[str, DatasetRow]) -> Iterator[tuple[str, str]]:
+    """All pages but those of boards, by address."""
+    yield "index.html", start_page(over)
+    yield "methods.html", methods_page(over)
+    yield "audit.html", audit_page(over)
+    yield "paper.html", paper_page(over, paper, datasets)
+    for card in over.cards:
+        yield card.link, dataset_page(over, card)
+    for method, on_boards in _by_method(over.boards).items():
+        parts = (MethodOnBoard(board.place, row, board.parts[method]) for board, row in on_boards)
+        yield f"methods/{over.links[method]}.html", method_page(method, list(parts))
 
 
-def _texts(
-    pages: Mapping[str, str], boards: Sequence[MadeBoard], links: Mapping[str, str], audit: pd.DataFrame
-) -> Iterator[tuple[str, str]]:
-    yield from pages.items()
-    yield "audit.csv", audit.to_csv(index=False, lineterminator="\n")
-    for name, heading in HEADINGS.items():
-        yield name, "".join([",".join(heading) + "\n", *(board.tables[name] for board in boards)])
-    for board in boards:
-        yield from board.files.items()
-    for method, on_boards in _by_method(boards).items():
-        yield f"methods/{links[method]}.html", method_page(method, on_boards)
-
-
-def _by_method(boards: Sequence[MadeBoard]) -> dict[str, list[MethodOnBoard]]:
-    found: dict[str, list[MethodOnBoard]] = {}
+def _by_method(boards: Sequence[MadeBoard]) -> dict[str, list[tuple[MadeBoard, Row]]]:
+    found: dict[str, list[tuple[MadeBoard, Row]]] = {}
     for board in boards:
         for row in board.rows:
-            if row.method in board.parts:
-                found.setdefault(row.method, []).append(MethodOnBoard(board.place, row, board.parts[row.method]))
+            if row.status != "theory":
+                found.setdefault(row.method, []).append((board, row))
     return found
 
 
@@ -117,6 +106,7 @@ def _tasks(
     datasets: Mapping[str, DatasetRow],
     findings: Sequence[Findings],
     cards: Mapping[str, str],
+    stage: Staging,
 ) -> tuple[list[list[BoardTask]], dict[str, str]]:
     """What is to be made, sister boards together, and the addresses of the methods' pages."""
     parts = {key: unquoted(key) for key in listed} | {_board_key(one): one.unit.board for one in lost}
@@ -131,7 +121,7 @@ def _tasks(
         task = BoardTask(
             place=place, entries=listed.get(key, []), lost=[one for one in lost if _board_key(one) == key],
             dataset=datasets.get(str(named["dataset"])), audits=[one for one in audits if one.dataset == named["dataset"]],
-            cards=cards, links=links, places=list(places.values()),
+            cards=cards, links=links, places=list(places.values()), staging=stage,
         )  # fmt: skip
         groups.setdefault(place.coordinates[:5], []).append(task)
     return list(groups.values()), links
@@ -169,16 +159,17 @@ def _one_thread() -> None:
     threadpool_limits(1)
 
 
-def _assets() -> dict[str, bytes]:
+def _assets() -> dict[str, str]:
     """Style, scripts and their licences."""
     own = importlib.resources.files("atombench.board") / "assets"
-    plotly = importlib.resources.files("plotly") / "package_data" / "plotly.min.js"
-    found = {name: (own / name).read_bytes() for name in ("board.css", "theme.js", "tables.js", "figures.js", "viewer.js")}
-    found |= {"dataTables.min.js": (own / "vendor" / "dataTables.min.js").read_bytes(), "plotly.min.js": plotly.read_bytes()}
-    tables_licence = (own / "vendor" / "dataTables-licence.txt").read_bytes()
-    plotly_licence = (importlib.metadata.distribution("plotly").read_text("licenses/LICENSE.txt") or "MIT").encode()
-    found["licences.txt"] = b"DataTables\n\n" + tables_licence + b"\n\nplotly.js\n\n" + plotly_licence
-    return found
+    vendor, plotly = own / "vendor", importlib.resources.files("plotly") / "package_data"
+    names = ("board.css", "theme.js", "tables.js", "figures.js", "viewer.js")
+    sources = {**{name: own / name for name in names}, "dataTables.min.js": vendor / "dataTables.min.js"}
+    sources["plotly.min.js"] = plotly / "plotly.min.js"
+    tables_licence = (vendor / "dataTables-licence.txt").read_text(encoding="utf-8")
+    plotly_licence = importlib.metadata.distribution("plotly").read_text("licenses/LICENSE.txt") or "MIT"
+    licences = f"DataTables\n\n{tables_licence}\n\nplotly.js\n\n{plotly_licence}"
+    return {**{name: source.read_text(encoding="utf-8") for name, source in sources.items()}, "licences.txt": licences}
 
 
 def _remove_others(out: Path, files: set[str]) -> None:
@@ -186,5 +177,5 @@ def _remove_others(out: Path, files: set[str]) -> None:
     for folder in FOLDERS:
         (out / folder).mkdir(parents=True, exist_ok=True)
         for old in (out / folder).iterdir():
-            if old.is_file() and old.relative_to(out).as_posix() not in files:
+            if old.suffix in ENDINGS and old.relative_to(out).as_posix() not in files:
                 old.unlink()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from atombench.evaluation.comparison import Comparison, Standing, compare, p_value
+from atombench.evaluation.comparison import Comparison, Standing, compare, p_values
 from atombench.evaluation.protocols import PRIMARY, Protocol
 from atombench.evaluation.record import Record
 from atombench.evaluation.statistics import COVERAGE, Clustered, point, resampled_methods
@@ -33,10 +33,12 @@ def blind(records: Sequence[Record]) -> dict[str, list[str]]:
     for swap in SWAPS:
         exchanged = _complete(records, swap)
         falls = resampled_methods({method: own[method] for method in exchanged}) - resampled_methods(exchanged)
-        for (method, runs), resampled in zip(exchanged.items(), falls, strict=True):
-            fall = point(own[method]) - point(runs)
-            p = p_value(fall, resampled[np.isfinite(resampled)], len(runs[0].counts))
-            if not (fall > 0 and p < 1 - COVERAGE):
+        if not exchanged:
+            continue
+        fallen = np.array([point(own[method]) - point(runs) for method, runs in exchanged.items()])
+        surely = p_values(fallen, falls, len(next(iter(exchanged.values()))[0].counts)) < 1 - COVERAGE
+        for method, looks in zip(exchanged, (fallen > 0) & surely, strict=True):
+            if not looks:
                 marks.setdefault(method, []).append(BLIND[swap])
     return marks
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+from pyarrow import csv
 
 from atombench.board.rows import Number, Row
 from atombench.evaluation.record import Record
@@ -38,6 +40,21 @@ def long_table(
     for position, (name, value) in enumerate(zip(BOARD_COLUMNS, place, strict=True)):
         table.insert(position, name, value)
     return table
+
+
+def csv_lines(table: pd.DataFrame) -> str:
+    """A table as CSV without its heading; Arrow's writer is many times as fast as that of pandas."""
+    arrow = pa.Table.from_pandas(table, preserve_index=False)
+    try:
+        return _csv(arrow, "none")
+    except pa.ArrowInvalid:  # a text holds what must stand in quotes
+        return _csv(arrow, "needed")
+
+
+def _csv(table: pa.Table, quotes: str) -> str:
+    stream = pa.BufferOutputStream()
+    csv.write_csv(table, stream, csv.WriteOptions(include_header=False, quoting_style=quotes))
+    return str(stream.getvalue().to_pybytes(), "utf-8")
 
 
 def _single(run: Record) -> list[tuple[Any, ...]]:

@@ -81,8 +81,9 @@ def compare(
     means = means[:, np.isfinite(means).all(axis=0)]
     volumes = len(next(iter(runs.values()))[0].counts)
     ordered = np.array([values[name] for name in order])
-    p, first, second = _p_values(ordered, means, volumes), *np.triu_indices(len(order), 1)
-    corrected = np.ones_like(p)
+    first, second = np.triu_indices(len(order), 1)
+    p, corrected = np.ones((2, len(order), len(order)))
+    p[first, second] = _p_of(ordered[first] - ordered[second], _spread(means)[first, second], volumes)
     corrected[first, second] = holm(p[first, second])
     standings = _standings(order, sign * ordered, sign * means, corrected < LEVEL)
     told = _told(order, standings, always)[first, second]
@@ -126,18 +127,17 @@ def holm(p: Array) -> Array:
     return corrected
 
 
-def p_value(difference: float, resampled: Array, volumes: int) -> float:
-    """Two-sided p-value of a difference; 1 for methods that always agree."""
-    return float(_p_of(np.array(difference), np.array(resampled.std()), volumes))
+def p_values(differences: Array, resampled: Array, volumes: int) -> Array:
+    """Two-sided p-values of differences (K,), from their resamples (K, resamples); 1 where there is no difference at all."""
+    return _p_of(differences, np.nanstd(resampled, axis=1), volumes)
 
 
-def _p_values(values: Array, means: Array, volumes: int) -> Array:
-    """P-value of the difference of each pair; values (K,), resampled means (K, resamples); (K, K)."""
+def _spread(means: Array) -> Array:
+    """Standard deviation of the difference of each pair over resamples (K, resamples); (K, K)."""
     centred = means - means.mean(axis=1, keepdims=True)
     covariance = centred @ centred.T / max(means.shape[1], 1)
     variances = np.diag(covariance)
-    spread = np.sqrt(np.maximum(variances[:, None] + variances - 2 * covariance, 0.0))
-    return _p_of(values[:, None] - values, spread, volumes)
+    return np.sqrt(np.maximum(variances[:, None] + variances - 2 * covariance, 0.0))
 
 
 def _p_of(difference: Array, spread: Array, volumes: int) -> Array:

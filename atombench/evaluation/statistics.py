@@ -10,9 +10,9 @@ With one non-negative component this is a mean over sections; with one component
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -87,22 +87,31 @@ def resampled_methods(methods: Mapping[str, list[Clustered]]) -> Array:
     if not runs or any(run.sums.shape[1] != 1 for run in runs):
         means = [resampled_means(several, name) for name, several in methods.items()]
         return np.stack(means) if means else np.zeros((0, RESAMPLES))
+    ends = np.cumsum([len(several) for several in methods.values()])[:-1]
+    parts = zip(methods, np.split(_resampled(runs), ends, axis=1), strict=True)
+    return np.stack([_over_seeds(part, name) for name, part in parts])
+
+
+def _resampled(runs: Sequence[Clustered]) -> Array:
+    """Values of runs of one component in each resample; (RESAMPLES, runs)."""
     weights = bootstrap_weights(len(runs[0].counts))
     sums, counts = np.stack([run.sums[:, 0] for run in runs], axis=1), np.stack([run.counts for run in runs], axis=1)
     with np.errstate(invalid="ignore"):
-        resampled = np.abs(weights @ sums) / (weights @ counts)  # (resamples, runs)
-    ends = np.cumsum([len(several) for several in methods.values()])[:-1]
-    parts = zip(methods, np.split(resampled, ends, axis=1), strict=True)
-    return np.stack([_over_seeds(part, name) for name, part in parts])
+        return np.asarray(np.abs(weights @ sums) / (weights @ counts))
 
 
 def _over_seeds(resampled: Array, *key: object) -> Array:
     """Mean over seeds, drawn with replacement in each resample; (resamples, runs) to (resamples,)."""
-    runs = resampled.shape[1]
-    if runs > 1:
-        drawn = streams.words(RESAMPLES * runs, "bootstrap seeds", runs, *key) % np.uint64(runs)
-        resampled = np.take_along_axis(resampled, drawn.astype(np.int64).reshape(RESAMPLES, -1), axis=1)
+    if resampled.shape[1] > 1:
+        resampled = np.take_along_axis(resampled, _drawn_seeds(resampled.shape[1], *key), axis=1)
     return np.asarray(resampled.mean(axis=1))
+
+
+@lru_cache(maxsize=64)
+def _drawn_seeds(runs: int, *key: object) -> NDArray[np.int64]:
+    """Which runs each resample draws; (RESAMPLES, runs)."""
+    drawn = streams.words(RESAMPLES * runs, "bootstrap seeds", runs, *key) % np.uint64(runs)
+    return drawn.astype(np.int64).reshape(RESAMPLES, -1)
 
 
 def point(runs: list[Clustered]) -> float:
@@ -112,7 +121,26 @@ def point(runs: list[Clustered]) -> float:
 
 def estimate(runs: list[Clustered]) -> Estimate:
     """Mean over runs (seeds) of one metric, with a percentile bootstrap over volumes and, beyond one run, over seeds."""
-    means = resampled_means(runs)
-    tail = 100 * (1 - COVERAGE) / 2
-    low, high = np.percentile(means[np.isfinite(means)], [tail, 100 - tail])
-    return Estimate(point(runs), float(low), float(high))
+    return estimates([runs])[0]
+
+
+def estimates(metrics: Sequence[list[Clustered]]) -> list[Estimate]:
+    """`estimate` of several metrics at once."""
+    means = _means(metrics)
+    tails = [100 * (1 - COVERAGE) / 2, 100 * (1 + COVERAGE) / 2]
+    if len(means) and np.isfinite(means).all():
+        bounds = np.percentile(means, tails, axis=1).T
+    else:
+        bounds = np.array([np.percentile(one[np.isfinite(one)], tails) for one in means]).reshape(-1, 2)
+    return [Estimate(point(runs), float(low), float(high)) for runs, (low, high) in zip(metrics, bounds, strict=True)]
+
+
+def _means(metrics: Sequence[list[Clustered]]) -> Array:
+    """`resampled_means` of each metric; those of one component and as many runs together; (metrics, RESAMPLES)."""
+    flat, often = [run for runs in metrics for run in runs], {len(runs) for runs in metrics}
+    if len(often) != 1 or any(run.sums.shape[1] != 1 for run in flat):
+        return np.array([resampled_means(runs) for runs in metrics])
+    resampled = _resampled(flat).reshape(RESAMPLES, len(metrics), -1)
+    if resampled.shape[2] > 1:
+        resampled = np.take_along_axis(resampled, _drawn_seeds(resampled.shape[2])[:, None, :], axis=2)
+    return np.asarray(resampled.mean(axis=2).T)

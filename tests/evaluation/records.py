@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+
 import numpy as np
 
 from atombench.cost import Cost
-from atombench.evaluation.record import Digests, Metric, Record, Stratum, Unit
+from atombench.evaluation.record import Answer, Digests, Failure, Metric, Record, ReliabilityBin, Stratum, Unit
 from atombench.evaluation.statistics import Clustered, estimate
+from atombench.pictures import as_png
 
 
 def example(method: str = "constant", seed: int = 1, rate: float = 0.3, gathering: str = "hard", **changes: object) -> Record:
@@ -52,3 +55,59 @@ def stratum(kind: str, name: str, sums: list[int], counts: list[int], chance: fl
     return Stratum(
         kind=kind, name=name, value=found.value, ci_low=found.low, ci_high=found.high, chance=chance, sums=sums, counts=counts
     )
+
+
+VOLUMES, SECTIONS = 24, 168  # as in the default run
+RECALLS = [
+    ("published", "high@1"), ("published", "oracle_low@1"), ("published", "high@5"), ("published", "oracle_low@5"),
+    *(("strict", f"fine_recall@{k}") for k in (1, 5, 10)), ("strict", "coarse_recall@1"), ("strict", "coarse_recall@5"),
+    ("strict", "mean_reciprocal_rank"), ("strict", "calibration_error"), ("strict", "centre_voxel"), ("strict", "centre_mm"),
+    *((swap, f"fine_recall@{k}") for swap in ("volume-swap", "section-swap") for k in (1, 5, 10)),
+]  # fmt: skip
+KINDS = {
+    "background": ["none", "below half", "half or more", "all"], "depth": [f"k {5 * k} to {5 * k + 4}" for k in range(4)],
+    "facing": ["i", "j", "k"], "block": [f"block {number:02d}" for number in range(27)],
+}  # fmt: skip
+
+
+def full(method: str, seed: int = 1, rate: float = 0.3, sections: tuple[int, ...] = (), **changes: object) -> Record:
+    """A record of a network with everything that one of the default run holds, and as long; `sections` are those answered."""
+    rng = np.random.default_rng([seed, *method.encode()])
+    metrics = [_metric(protocol, name, rng.binomial(SECTIONS, rate, VOLUMES).tolist()) for protocol, name in RECALLS]
+    strata = [
+        stratum(kind, name, rng.binomial(7, rate, VOLUMES).tolist(), [7] * VOLUMES)
+        for kind, names in KINDS.items()
+        for name in names
+    ]  # fmt: skip
+    curve = [{"step": 10.0 * n, "train/loss": 5 / n, "val/fine_recall@1": rate * n / 20} for n in range(1, 21)]
+    answers = [
+        Answer(
+            section=section, rank=1 + int(rng.integers(9)), box=int(rng.integers(729)), centre=[9.0, 9.5, 10.0],
+            normal=[0.0, 0.6, 0.8], scores=base64.b64encode(rng.integers(0, 256, 729, dtype=np.uint8).tobytes()).decode(),
+        )
+        for section in sections
+    ]  # fmt: skip
+    failures = [
+        Failure(
+            section=number, volume=f"v{number}", rank=7, box=100, distance_voxel=4.2, pixels=as_png(rng.random((4, 4))),
+            there=as_png(rng.random((20, 20))), answered=as_png(rng.random((20, 20))),
+        )
+        for number in range(4)
+    ]  # fmt: skip
+    bins = [ReliabilityBin(count=30, confidence=(n + 0.5) / 15, right=rate * (n + 0.5) / 15) for n in range(15)]
+    content: dict[str, object] = {
+        "role": "network", "metrics": metrics, "strata": strata, "curve": curve, "answers": answers, "failures": failures,
+        "reliability": bins, "volumes": [f"v{number:04d}" for number in range(VOLUMES)],
+        "errors": {"centre_mm": [0.3 * n for n in range(21)], "centre_voxel": [0.2 * n for n in range(21)]},
+        "about": {"parameters": 1000 * (1 + len(method))},
+    }  # fmt: skip
+    return example(method, seed, **{**content, **changes})
+
+
+def _metric(protocol: str, name: str, sums: list[int]) -> Metric:
+    runs = Clustered(np.array(sums, dtype=float)[:, None], np.full(VOLUMES, float(SECTIONS)))
+    found = estimate([runs])
+    return Metric(
+        protocol=protocol, metric=name, value=found.value, ci_low=found.low, ci_high=found.high, chance=0.01,
+        n_volumes=VOLUMES, n_sections=VOLUMES * SECTIONS, sums=runs.sums.tolist(), counts=runs.counts.astype(int).tolist(),
+    )  # fmt: skip

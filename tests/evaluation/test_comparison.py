@@ -3,7 +3,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from atombench.evaluation.comparison import FEW, compare, holm, p_value
+from atombench.evaluation.comparison import FEW, compare, holm, p_values
 from atombench.evaluation.statistics import RESAMPLES, Clustered, bootstrap_weights, resampled_means, resampled_methods
 
 VOLUMES, SECTIONS = 40, 20
@@ -121,8 +121,8 @@ def test_of_many_methods_all_pairs_are_tested_and_the_telling_ones_told() -> Non
     for name in order:
         group = standings[name].group
         assert name in best.values() or group > 2 or (best[group], name) in told
-    everything = [p_value(a, b, VOLUMES) for a, b in _differences({name: runs[name] for name in order})]
-    corrected = iter(holm(np.array(everything)))
+    differences, resampled = zip(*_differences({name: runs[name] for name in order}), strict=True)
+    corrected = iter(holm(p_values(np.array(differences), np.array(resampled), VOLUMES)))
     for first in range(len(order)):
         for second in range(first + 1, len(order)):
             expected = next(corrected)

@@ -1,6 +1,7 @@
 // Sorting, searching, filters, columns and opened rows of a table; all of it stands in the page's address.
 "use strict";
 (() => {
+  const MANY = 100;  // rows on the page at once
   const table = document.querySelector("table[data-table]");
   if (!table) return;
   const form = document.querySelector(".tools");
@@ -12,13 +13,15 @@
   const search = form.querySelector("[data-search]");
 
   const api = new DataTable(table, {
-    paging: false, autoWidth: false, order: [], orderMulti: false,
-    layout: {topStart: null, topEnd: null, bottomStart: null, bottomEnd: null},
+    paging: table.tBodies[0].rows.length > MANY, pageLength: MANY, lengthMenu: [MANY, {label: "all", value: -1}],
+    autoWidth: false, order: [], orderMulti: false,
+    layout: {topStart: null, topEnd: null, bottomStart: "pageLength", bottomEnd: "paging"},
     columnDefs: heads.map((head, number) => ({
       targets: number, orderable: !("fixed" in head.dataset), visible: usual.has(head.dataset.key),
+      type: "number" in head.dataset ? "num" : "string", searchable: !("number" in head.dataset || "fixed" in head.dataset),
       orderSequence: "falling" in head.dataset ? ["desc", "asc"] : ["asc", "desc"],
     })),
-    language: {emptyTable: "no results", zeroRecords: "no row fits"},
+    language: {emptyTable: "no results", zeroRecords: "no row fits", lengthMenu: "_MENU_ rows on a page"},
   });
 
   const nodes = api.rows().nodes().toArray();
@@ -81,7 +84,7 @@
     if (hash !== location.hash.slice(1)) history.replaceState(null, "", hash ? `#${hash}` : location.pathname + location.search);
   };
   const read = () => {
-    if (location.hash && !location.hash.includes("=")) return;  // a place on the page
+    if (location.hash && !location.hash.includes("=")) return say();  // a place on the page
     const state = new URLSearchParams(location.hash.slice(1));
     search.value = state.get("q") ?? "";
     for (const select of all("[data-filter]")) {
@@ -109,7 +112,8 @@
     api.search(search.value).draw();
   };
   const count = form.querySelector("[data-count]");
-  api.on("draw", () => { count.textContent = `${api.rows({search: "applied"}).count()} of ${nodes.length} shown`; });
+  const say = () => { count.textContent = `${api.rows({search: "applied"}).count()} of ${nodes.length} shown`; };
+  api.on("draw", say);
   api.on("order", write);
   search.addEventListener("input", () => { apply(); write(); });
   for (const control of all("[data-filter], [data-column]")) control.addEventListener("change", () => { apply(); write(); });
@@ -120,8 +124,8 @@
   });
   form.addEventListener("submit", (event) => event.preventDefault());
   window.addEventListener("hashchange", read);
-  apply();
-  read();
+  if (location.hash) read();
+  else say();
   form.hidden = false;
   document.documentElement.dataset.ready = "";
   performance.mark("interactive");
