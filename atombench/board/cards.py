@@ -88,7 +88,7 @@ def _card(found: VolumeFindings, boards: list[BoardFindings], row: DatasetRow | 
     boards = sorted(boards, key=lambda board: (board.split, board.gathering))
     return Card(
         found=found,
-        title=row.title if row else found.dataset,
+        title=(row.title if row else "") or found.dataset,
         modality=row.modality if row else UNKNOWN,
         licence=row.licence if row else UNKNOWN,
         cite=row.cite if row else UNKNOWN,

@@ -148,6 +148,8 @@ def _absence(row: Row, column: Column) -> str:
 
 def written(value: float, kind: Kind) -> str:
     """A number as text: shares in percent, large ones short, absurd ones in powers of ten."""
+    if kind == "share" and -10 < value < 10:  # by far the most
+        return f"{100 * value:.1f}"
     shown = 100 * value if kind == "share" and abs(value) < 1e300 else value
     if (abs(shown) >= 1e7 and kind != "count") or abs(shown) >= 1e15:
         return f"{shown:.1e}"

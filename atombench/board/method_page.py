@@ -16,16 +16,32 @@ from atombench.board.provenance import as_list
 from atombench.board.rendering import rendered
 from atombench.board.rows import Row
 from atombench.board.shown import Shown
+from atombench.board.staging import Part, Staging
 from atombench.evaluation.record import Record
 
 
 @dataclass(frozen=True)
 class MethodOnBoard:
-    """What a method's page holds of one board: its row, and the rendered part about it."""
+    """What a method's page holds of one board: its row, and where the rendered part about it lies."""
 
     place: Place
     row: Row
-    part: str
+    part: Part
+
+
+@dataclass(frozen=True)
+class MethodTask:
+    """A method whose page is to be made; `link` is its address without folder and ending."""
+
+    name: str
+    link: str
+    boards: Sequence[MethodOnBoard]
+    staging: Staging
+
+
+def make_method(task: MethodTask) -> str:
+    """Write a method's page; gives its address."""
+    return task.staging.write(f"methods/{task.link}.html", method_page(task.name, task.boards))
 
 
 def method_part(
@@ -86,7 +102,10 @@ def _why_no_failures(first: Record | None, pictures: bool) -> str:
 def method_page(name: str, boards: Sequence[MethodOnBoard]) -> str:
     """The whole page, from the method's parts on all boards."""
     first = boards[0].row
-    lines = [{"on": one, "whisker": whisker(one.row), "score": cell(one.row, SCORE)} for one in boards]
+    lines = [
+        {"on": one, "whisker": whisker(one.row), "score": cell(one.row, SCORE), "part": Markup(one.part.read())}
+        for one in boards
+    ]
     card: dict[str, Any] = {"family": first.role, "whose": first.origin}
     if parameters := first.facts.get("parameters"):
         card["parameters"] = written(parameters, "count")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
@@ -20,7 +18,7 @@ from atombench.board.paper import trimmed
 from atombench.board.place import Place
 from atombench.board.rows import Row, make_rows
 from atombench.board.shown import show
-from atombench.board.staging import Parts, Staging
+from atombench.board.staging import Part, Staging
 from atombench.board.standings import comparison_table
 from atombench.board.tables import COLUMNS as TABLE
 from atombench.board.tables import csv_lines, long_table
@@ -66,6 +64,7 @@ class MadeBoard:
     """What was made of a board.
 
     Attributes:
+        rows: with their ranked number alone.
         files: addresses of its pages and of files to download.
         parts: part of each method's page.
         kept: records that pages over all boards need, without what those do not show.
@@ -79,7 +78,7 @@ class MadeBoard:
     records: int
     commits: frozenset[str]
     files: Sequence[str] = field(repr=False)
-    parts: Parts = field(repr=False)
+    parts: Mapping[str, Part] = field(repr=False)
     kept: Sequence[Record] = field(repr=False)
     cases: Sequence[Case] = field(repr=False)
     left_out: Sequence[str] = ()
@@ -100,21 +99,8 @@ class _Half:
 
 def make_boards(tasks: Sequence[BoardTask]) -> list[MadeBoard]:
     """Make boards that differ in degradation and severity alone; each shows the scores of all of them."""
-    with _uncollected():
-        halves = [_half(task) for task in tasks]
-        return [_whole(half, task.staging, _severities(half, halves)) for half, task in zip(halves, tasks, strict=True)]
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Without the search for cycles, which takes half of the time where there are many records (they hold none)."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
+    halves = [_half(task) for task in tasks]
+    return [_whole(half, task.staging, _severities(half, halves)) for half, task in zip(halves, tasks, strict=True)]
 
 
 def _half(task: BoardTask) -> _Half:
@@ -140,7 +126,7 @@ def _half(task: BoardTask) -> _Half:
     }
     made = MadeBoard(
         place=task.place,
-        rows=rows,
+        rows=[row.short() for row in rows],
         counts=content.counts,
         records=len(records),
         commits=frozenset(cost.commit[:12] + ("+" if cost.dirty else "") for run in records for cost in run.costs[:1]),

@@ -121,14 +121,26 @@ def _newest(boards: Sequence[MadeBoard]) -> list[tuple[Row, MadeBoard, Markup]]:
     return [(row, board, cell(row, SCORE)) for row, board in rows[:NEWEST]]
 
 
+@dataclass(frozen=True)
+class MethodLine:
+    """A method in the list of all: its first row, on how many boards it stands and is ranked, and when its newest run began."""
+
+    first: Row
+    boards: int
+    ranked: int
+    newest: str
+
+
 def methods_page(over: Overview) -> str:
     """All methods with the boards that they stand on."""
     found: dict[str, list[Row]] = {}
-    for board in over.boards:
-        for row in board.rows:
-            if row.status != "theory":
-                found.setdefault(row.method, []).append(row)
-    return rendered("methods.html.j2", methods=dict(sorted(found.items())), links=over.links)
+    for row in (row for board in over.boards for row in board.rows if row.status != "theory"):
+        found.setdefault(row.method, []).append(row)
+    lines = [
+        MethodLine(rows[0], len(rows), sum(row.standing is not None for row in rows), max(row.newest for row in rows)[:10])
+        for _, rows in sorted(found.items())
+    ]
+    return rendered("methods.html.j2", lines=lines, links=over.links)
 
 
 def audit_page(over: Overview) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ from atombench.methods.table import METHODS
 from atombench.runs import LostRun
 
 CHANCE = "chance"
+RANKED = ("strict", PRIMARY)
 Key = tuple[str, str]  # protocol, metric
 Status = Literal["complete", "incomplete", "failed", "theory"]
 
@@ -65,7 +66,15 @@ class Row:
     @property
     def primary(self) -> Number | None:
         """The number that is ranked."""
-        return self.numbers.get(("strict", PRIMARY))
+        return self.numbers.get(RANKED)
+
+    def short(self) -> Row:
+        """The row with its ranked number alone, which is all that pages over many boards show."""
+        return replace(self, numbers={RANKED: self.numbers[RANKED]} if RANKED in self.numbers else {}, facts=_parameters(self))
+
+
+def _parameters(row: Row) -> dict[str, float]:
+    return {name: value for name, value in row.facts.items() if name == "parameters"}
 
 
 def make_rows(records: Sequence[Record], lost: Sequence[LostRun] = ()) -> tuple[list[Row], list[Comparison]]:

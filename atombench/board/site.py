@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.metadata
 import importlib.resources
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from atombench.audit.record import BoardFindings
 from atombench.board import breakdown, standings, tables
 from atombench.board.addresses import addresses
 from atombench.board.cards import Findings, audit_lines, current, make_cards
-from atombench.board.method_page import MethodOnBoard, method_page
+from atombench.board.method_page import MethodOnBoard, MethodTask, make_method
 from atombench.board.one_board import BoardTask, MadeBoard, make_boards
 from atombench.board.overview import Overview, audit_page, dataset_page, methods_page, paper_page, start_page
 from atombench.board.paper import PaperRow
 from atombench.board.place import Place
-from atombench.board.rows import Row
 from atombench.board.staging import Staging, staging
 from atombench.errors import DataError
 from atombench.evaluation.record import unquoted
@@ -26,6 +28,9 @@ from atombench.progress import logger, tracked
 from atombench.runs import LostRun, RunEntry, nothing_to_show
 from atombench.volumes.registry import DatasetRow
 
+T = TypeVar("T")
+R = TypeVar("R")
+PIECES = 10  # for each process, so that none waits long for the others
 MANY = 500  # records from which on several processes are worth their start
 HEADINGS = {"results.csv": tables.COLUMNS, "comparisons.csv": standings.COLUMNS, "strata.csv": breakdown.COLUMNS}
 FOLDERS = ("boards", "methods", "cases", "datasets")
@@ -59,16 +64,20 @@ def build_site(
     """
     findings = current(findings)
     cards = make_cards(findings, dict(datasets))
-    with staging(out) as stage:
+    many = sum(map(len, listed.values())) >= MANY
+    with _uncollected(), staging(out) as stage, _workers(processes if many else 1) as work:
         groups, links = _tasks(listed, lost, datasets, findings, {card.found.digest: card.link for card in cards}, stage)
-        boards = sorted(_all_made(groups, processes), key=lambda board: board.place.slug)
+        made = tracked(work(make_boards, groups), len(groups), "boards", "group")
+        boards = sorted((board for group in made for board in group), key=lambda board: board.place.slug)
         left_out = [*left_out, *(note for board in boards for note in board.left_out)]
         for note in left_out:
             logger.warning("left out: %s", note)
         if not any(board.records for board in boards):
             raise DataError(nothing_to_show(left_out))
         over = Overview(boards, cards, links, left_out)
+        methods = [MethodTask(name, links[name], on_boards, stage) for name, on_boards in _by_method(boards).items()]
         names = [name for board in boards for name in board.files]
+        names += tracked(work(make_method, methods), len(methods), "methods", "page")
         names += [stage.write(name, text) for name, text in _pages(over, paper, datasets)]
         names.append(stage.write("audit.csv", audit_lines(findings).to_csv(index=False, lineterminator="\n")))
         slugs = [board.place.slug for board in boards]
@@ -86,17 +95,14 @@ def _pages(over: Overview, paper: Sequence[PaperRow], datasets: Mapping[str, Dat
     yield "paper.html", paper_page(over, paper, datasets)
     for card in over.cards:
         yield card.link, dataset_page(over, card)
-    for method, on_boards in _by_method(over.boards).items():
-        parts = (MethodOnBoard(board.place, row, board.parts[method]) for board, row in on_boards)
-        yield f"methods/{over.links[method]}.html", method_page(method, list(parts))
 
 
-def _by_method(boards: Sequence[MadeBoard]) -> dict[str, list[tuple[MadeBoard, Row]]]:
-    found: dict[str, list[tuple[MadeBoard, Row]]] = {}
+def _by_method(boards: Sequence[MadeBoard]) -> dict[str, list[MethodOnBoard]]:
+    found: dict[str, list[MethodOnBoard]] = {}
     for board in boards:
         for row in board.rows:
             if row.status != "theory":
-                found.setdefault(row.method, []).append((board, row))
+                found.setdefault(row.method, []).append(MethodOnBoard(board.place, row, board.parts[row.method]))
     return found
 
 
@@ -138,25 +144,39 @@ def _slug(place: Sequence[str | int]) -> str:
     return f"{dataset}-{gathering}-{split}-x{scale}" + ("" if clean else f"-{degradation}-{severity}")
 
 
-def _all_made(groups: Sequence[list[BoardTask]], processes: int) -> Iterable[MadeBoard]:
-    records = sum(len(task.entries) for group in groups for task in group)
-    if processes < 2 or records < MANY:
-        yield from _flat(map(make_boards, groups), len(groups))
+class _Work(Protocol):
+    """Does one thing to each of many, in order, possibly in several processes."""
+
+    def __call__(self, do: Callable[[T], R], each: Sequence[T], /) -> Iterable[R]: ...
+
+
+@contextmanager
+def _workers(processes: int) -> Iterator[_Work]:
+    if processes < 2:
+        yield map
         return
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
-        yield from _flat(pool.map(make_boards, groups), len(groups))
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_begin) as pool:
+        yield lambda do, each: pool.map(do, each, chunksize=max(1, len(each) // (PIECES * processes)))
 
 
-def _flat(made: Iterable[list[MadeBoard]], groups: int) -> Iterator[MadeBoard]:
-    for boards in tracked(made, groups, "boards", "group"):
-        yield from boards
-
-
-def _one_thread() -> None:
-    """Processes share the processors; each works with one."""
+def _begin() -> None:
+    """Processes share the processors, so each works with one; see `_uncollected` for the rest."""
     from threadpoolctl import threadpool_limits
 
     threadpool_limits(1)
+    gc.disable()
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the search for cycles, which takes half of the time where there are many records (they hold none)."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _assets() -> dict[str, str]:

@@ -16,17 +16,18 @@ PREFIX = ".making-"
 
 
 @dataclass(frozen=True)
-class Parts:
-    """Texts in one file, by name: where each begins, and how many bytes it has."""
+class Part:
+    """A text in a file of many: where it begins, and how many bytes it has."""
 
     file: Path
-    places: Mapping[str, tuple[int, int]]
+    start: int
+    length: int
 
-    def __getitem__(self, name: str) -> str:
-        start, length = self.places[name]
+    def read(self) -> str:
+        """The text."""
         with self.file.open("rb") as stream:
-            stream.seek(start)
-            return stream.read(length).decode()
+            stream.seek(self.start)
+            return stream.read(self.length).decode()
 
 
 @dataclass(frozen=True)
@@ -55,14 +56,10 @@ class Staging:
                     shutil.copyfileobj(lines, whole)
         return table
 
-    def keep_parts(self, board: str, parts: Mapping[str, str]) -> Parts:
+    def keep_parts(self, board: str, parts: Mapping[str, str]) -> dict[str, Part]:
         """Keep one board's parts of the methods' pages."""
-        places = {}
         with _worded(self.folder / "parts" / board) as path, path.open("wb") as stream:
-            for name, text in parts.items():
-                start = stream.tell()
-                places[name] = (start, stream.write(text.encode()))
-            return Parts(path, places)
+            return {name: Part(path, stream.tell(), stream.write(text.encode())) for name, text in parts.items()}
 
     def move(self, names: Iterable[str], out: Path) -> None:
         """Move finished files into place."""

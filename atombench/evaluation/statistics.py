@@ -101,17 +101,19 @@ def _resampled(runs: Sequence[Clustered]) -> Array:
 
 
 def _over_seeds(resampled: Array, *key: object) -> Array:
-    """Mean over seeds, drawn with replacement in each resample; (resamples, runs) to (resamples,)."""
-    if resampled.shape[1] > 1:
-        resampled = np.take_along_axis(resampled, _drawn_seeds(resampled.shape[1], *key), axis=1)
-    return np.asarray(resampled.mean(axis=1))
+    """Mean over seeds, drawn with replacement in each resample; (RESAMPLES, ..., runs) to (RESAMPLES, ...)."""
+    runs = resampled.shape[-1]
+    if runs == 1:
+        return np.asarray(resampled[..., 0])
+    return np.einsum("r...s,rs->r...", resampled, _seed_weights(runs, *key))
 
 
 @lru_cache(maxsize=64)
-def _drawn_seeds(runs: int, *key: object) -> NDArray[np.int64]:
-    """Which runs each resample draws; (RESAMPLES, runs)."""
+def _seed_weights(runs: int, *key: object) -> Array:
+    """Share of each run in each resample; (RESAMPLES, runs)."""
     drawn = streams.words(RESAMPLES * runs, "bootstrap seeds", runs, *key) % np.uint64(runs)
-    return drawn.astype(np.int64).reshape(RESAMPLES, -1)
+    shares = [np.bincount(row, minlength=runs) for row in drawn.astype(np.int64).reshape(RESAMPLES, -1)]
+    return np.array(shares) / runs
 
 
 def point(runs: list[Clustered]) -> float:
@@ -140,7 +142,4 @@ def _means(metrics: Sequence[list[Clustered]]) -> Array:
     flat, often = [run for runs in metrics for run in runs], {len(runs) for runs in metrics}
     if len(often) != 1 or any(run.sums.shape[1] != 1 for run in flat):
         return np.array([resampled_means(runs) for runs in metrics])
-    resampled = _resampled(flat).reshape(RESAMPLES, len(metrics), -1)
-    if resampled.shape[2] > 1:
-        resampled = np.take_along_axis(resampled, _drawn_seeds(resampled.shape[2])[:, None, :], axis=2)
-    return np.asarray(resampled.mean(axis=2).T)
+    return _over_seeds(_resampled(flat).reshape(RESAMPLES, len(metrics), -1)).T

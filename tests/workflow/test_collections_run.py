@@ -10,7 +10,7 @@ from atombench.audit.record import load_findings
 from atombench.evaluation.record import load_record
 from atombench.methods.table import CONTROLS
 from atombench.volumes.fetch import DATA_DIRS, data_dirs
-from tests.browser.test_board_page import check_page
+from tests.browser.checks import check_site
 from tests.conftest import ROOT, needs
 from tests.volumes.building import bids
 from tests.workflow.running import copied, jobs, snakemake
@@ -39,7 +39,7 @@ def test_a_real_collection_runs_with_the_default_methods(name: str, tmp_path: Pa
     assert (centre["value"] < 10).all()
     assert len(centre)
     assert jobs(snakemake(folder, "-n", "--configfile", "c.yaml").stdout) == {}
-    check_page(folder / "results/board/index.html", boards=1)
+    check_site(folder / "results/board", boards=1)
 
 
 def test_a_users_bids_dataset_runs_by_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.browser.test_board_page import check_card, check_page
+from tests.browser.checks import check_site
 from tests.conftest import ROOT, needs
 from tests.workflow.running import digests, jobs
 
@@ -88,9 +88,8 @@ def test_a_new_method_or_a_corrected_text_retrains_nothing(clone: Path) -> None:
     assert found == {"board": 1, "all": 1}
 
 
-def test_the_page_opens_in_a_browser(clone: Path) -> None:
-    check_page(clone / "results/board/index.html", boards=2)
-    check_card(clone / "results/board/index.html", boards=2)
+def test_the_site_opens_in_a_browser(clone: Path) -> None:
+    check_site(clone / "results/board", boards=2)
 
 
 def test_the_workflow_is_lint_free_and_reports(clone: Path) -> None:

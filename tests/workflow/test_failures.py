@@ -28,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def page(folder: Path) -> str:
-    return (folder / "results/board/index.html").read_text()
+    return "".join(path.read_text() for path in sorted((folder / "results/board/boards").glob("*.html")))
 
 
 def test_what_a_run_lost_stands_on_the_board_and_the_next_call_makes_it(folder: Path) -> None:
@@ -38,12 +38,12 @@ def test_what_a_run_lost_stands_on_the_board_and_the_next_call_makes_it(folder: 
     answer = snakemake(folder, "--configfile", "failing.yaml")
     assert answer.returncode != 0
     assert "results/board/index.html shows what there is" in answer.stdout
-    assert "regismcan, seed 1 failed: train: cannot write results/checkpoints/" in page(folder)
+    assert "regismcan</bdi>, seed 1: train: cannot write results/checkpoints/" in page(folder)
     assert "constant" in page(folder)
     blocked.unlink()
     again = snakemake(folder, "--configfile", "failing.yaml")
     assert again.returncode == 0, again.stdout
-    assert "regismcan, seed 1 failed: " not in page(folder)
+    assert "regismcan</bdi>, seed 1: " not in page(folder)
     assert "rule train_cpu" not in again.stdout  # what was done is not done again
 
 
@@ -51,5 +51,5 @@ def test_a_loss_that_becomes_nan_is_a_row_with_its_reason_and_is_not_tried_again
     record = json.loads((folder / "results/atom/mni-subjects/easy-none-x1/regismcan+diverging/seed1/record.json").read_text())
     assert record["status"] == "failed"
     assert "the loss became" in record["reason"]
-    assert "regismcan+diverging, seed 1 failed: training: the loss became" in page(folder)
+    assert "regismcan+diverging</bdi>, seed 1: training: the loss became" in page(folder)
     assert jobs(snakemake(folder, "-n", "--configfile", "failing.yaml").stdout) == {}

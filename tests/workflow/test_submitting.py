@@ -20,6 +20,7 @@ seeds: [1]
 without: [random, section-only, volume-only, oracle-coarse, exhaustive]
 methods:
 """
+BOARD = "results/board/boards/mni-subjects-uniform-none-x1.html"
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +56,10 @@ def test_both_ways_end_as_rows(folder: Path) -> None:
             assert here.loc[method, "ci_low"] <= here.loc[method, "value"] <= here.loc[method, "ci_high"]
         swaps = table[(table["gathering"] == gathering) & (table["method"] == "grey-match")]["protocol"]
         assert {"volume-swap", "section-swap"} <= set(swaps)  # no submitted method is spared that test
-    page = (folder / "results/board/index.html").read_text()
-    assert "self-reported" in page
-    assert "reproduced" in page
+    page = (folder / BOARD).read_text()
+    assert ">self-reported</span>" in page
+    assert ">reproduced</span>" in page
+    assert "<dt>team</dt>" in (folder / "results/board/methods/grey-level.html").read_text()
 
 
 def test_nothing_is_left_to_do_and_a_refused_submission_is_a_row_too(folder: Path) -> None:
@@ -68,7 +70,7 @@ def test_nothing_is_left_to_do_and_a_refused_submission_is_a_row_too(folder: Pat
     assert planned["score"] == 1
     answer = snakemake(folder)
     assert answer.returncode == 0, answer.stdout
-    page = (folder / "results/board/index.html").read_text()
+    page = (folder / BOARD).read_text()
     assert "is refused: predictions/uniform-none-x1-seed1.npz: is not a valid npz file" in page
 
 

@@ -1,0 +1,178 @@
+"""The site in a real headless Chromium, from the file system: every page and every control."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from atombench.board.site import build_site
+from tests.board.made import stored
+from tests.browser.checks import HARD, SET, UNIFORM, address, at, choose, click, drawn, methods, wait
+from tests.browser.chrome import asked, chrome, opened
+from tests.conftest import ROOT, needs
+from tests.evaluation.records import example
+
+pytestmark = pytest.mark.long
+
+
+def test_every_page_loads_and_draws_without_an_error_or_a_request(site: Path, browser: Any) -> None:
+    pages = sorted(site.rglob("*.html"))
+    assert len(pages) > 15
+    for page in pages:
+        at(browser, page)
+        wait(browser, "document.readyState === 'complete'")
+        browser.execute_script("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+        drawn(browser, page)
+        assert browser.execute_script("return document.title")
+        assert not browser.execute_script("return /\\bNaN\\b|undefined|\\[object/.test(document.body.innerText)"), page
+    assert asked(browser) == []
+
+
+def test_figures_show_what_was_measured_and_say_why_where_there_is_none(site: Path, browser: Any) -> None:
+    at(browser, site / HARD)
+    for key in ("severity", "cost", "recall", "errors", "reliability", "curves"):
+        browser.execute_script("document.getElementById(arguments[0]).scrollIntoView()", f"plot-{key}")
+        wait(browser, f"document.getElementById('plot-{key}').querySelector('.scatterlayer .point')")
+    severity = json.loads(browser.execute_script("return document.querySelector('[data-plot=plot-severity]').textContent"))
+    (mine,) = [trace for trace in severity["data"] if trace["name"] == "regismcan"]
+    assert mine["x"] == [0, 1, 2]
+    assert mine["y"][0] > mine["y"][1] > mine["y"][2]
+    at(browser, site / UNIFORM)
+    assert "asked at one severity only" in browser.execute_script("return document.querySelector('.figures').innerText")
+
+
+def test_a_table_is_sorted_searched_and_filtered_and_its_address_brings_it_back(site: Path, browser: Any) -> None:
+    at(browser, site / HARD)
+    everybody = ["exhaustive", "sent-in", "ran-here", "regismcan", "constant", "lost", "chance"]
+    assert methods(browser) == everybody
+    click(browser, "th[data-key=method] .dt-column-title, th[data-key=method]")
+    assert methods(browser) == sorted(everybody)
+    assert "sort=method.asc" in address(browser)
+    head = browser.execute_script("return document.querySelector('th[data-key=method]').getAttribute('aria-sort')")
+    assert head == "ascending"
+    choose(browser, "[data-filter=family]", "submission")
+    assert methods(browser) == ["ran-here", "sent-in"]
+    assert browser.execute_script("return document.querySelector('[data-count]').textContent") == "2 of 7 shown"
+    browser.execute_script(SET, "[data-search]", "SENT", "input")
+    assert methods(browser) == ["sent-in"]
+    there = address(browser)
+    assert there == "#sort=method.asc&q=SENT&family=submission"
+    at(browser, site / HARD, there)
+    assert methods(browser) == ["sent-in"]
+    assert browser.execute_script("return document.querySelector('[data-filter=family]').value") == "submission"
+    click(browser, "[data-reset]")
+    assert methods(browser) == everybody
+    assert address(browser) == ""
+    for mark, found in (("self-reported", ["sent-in"]), ("reproduced", ["ran-here"]), ("failed", ["lost"])):
+        choose(browser, "[data-filter=marked]", mark)
+        assert methods(browser) == found
+
+
+def test_nonsense_in_the_address_is_passed_over(site: Path, browser: Any) -> None:
+    for nonsense in (
+        "#sort=nothing.desc&family=<b>&open={&columns=..",
+        "#open=[null,7,{}]",
+        "#%",
+        "#sort=recall1.sideways&q=%FF",
+    ):
+        at(browser, site / HARD, nonsense)
+        wait(browser, "'ready' in document.documentElement.dataset", nonsense)
+        assert browser.execute_script("return document.querySelector('.tools').hidden") is False
+
+
+def test_columns_are_chosen_and_stay_in_the_address(site: Path, browser: Any) -> None:
+    at(browser, site / HARD)
+    heads = "return [...document.querySelectorAll('#table thead th')].map(one => one.dataset.key)"
+    assert "train" not in browser.execute_script(heads)
+    click(browser, ".columns summary")
+    click(browser, "[data-column=train]")
+    click(browser, "[data-column=recall5]")
+    assert "train" in browser.execute_script(heads)
+    assert "recall5" not in browser.execute_script(heads)
+    there = address(browser)
+    at(browser, site / HARD, there)
+    assert "train" in browser.execute_script(heads)
+    assert "recall5" not in browser.execute_script(heads)
+
+
+def test_a_row_opens_to_where_its_numbers_come_from(site: Path, browser: Any) -> None:
+    at(browser, site / HARD)
+    click(browser, "tr[data-method=regismcan] button.open")
+    text = browser.execute_script("return document.querySelector('td.opened').innerText")
+    for words in ("SHA-256 of the predictions", "4" * 64, "commit", "seed 2", "snakemake --cores 2", "MLflow run"):
+        assert words in text
+    assert (
+        browser.execute_script("return document.querySelector('tr[data-method=regismcan] button.open').ariaExpanded") == "true"
+    )
+    assert 'open=["regismcan"]' in address(browser)
+    at(browser, site / HARD, address(browser))
+    assert browser.execute_script("return document.querySelectorAll('td.opened dl').length") == 2
+
+
+def test_the_way_to_another_board_keeps_what_was_chosen(site: Path, browser: Any) -> None:
+    at(browser, site / HARD, "#sort=method.desc&family=submission")
+    assert methods(browser) == ["sent-in", "ran-here"]
+    browser.execute_script(SET, "[data-way]", "toy-uniform-none-x1.html", "change")
+    wait(browser, "location.pathname.endsWith('toy-uniform-none-x1.html')")
+    wait(browser, "'ready' in document.documentElement.dataset")
+    assert methods(browser) == ["sent-in", "ran-here"]
+
+
+def test_the_start_page_filters_boards_and_leads_to_them(site: Path, browser: Any) -> None:
+    at(browser, site / "index.html")
+    choose(browser, "[data-filter=degradation]", "histology")
+    choose(browser, "[data-filter=severity]", "2")
+    rows = "return [...document.querySelectorAll('#table tbody tr')].map(row => row.querySelector('th').innerText)"
+    assert browser.execute_script(rows) == ["toy, hard, histology 2"]
+    assert address(browser) == "#degradation=histology&severity=2"
+    click(browser, "#table tbody th a")
+    wait(browser, "location.pathname.endsWith('boards/toy-hard-none-x1-histology-2.html')")
+
+
+def test_files_are_downloaded(site: Path, tmp_path: Path) -> None:
+    with chrome() as running:
+        running.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+        at(running, site / HARD)
+        for ending in ("csv", "json", "bib"):
+            click(running, f"a[download][href$='.{ending}']")
+            path = tmp_path / f"toy-hard-none-x1.{ending}"
+            wait(running, "true")
+            for _ in range(100):
+                if path.is_file() and path.stat().st_size:
+                    break
+                running.execute_async_script("setTimeout(arguments[0], 50)")
+            assert path.read_bytes() == (site / "boards" / path.name).read_bytes()
+
+
+def test_a_long_table_comes_page_by_page(tmp_path: Path) -> None:
+    records = [example(f"method-{number:03d}", rate=0.001 * number, role="network") for number in range(250)]
+    build_site(stored(tmp_path, *records), {}, tmp_path / "out")
+    with opened(tmp_path / "out" / HARD) as running:
+        assert len(methods(running)) == 100
+        running.execute_script(SET, "[data-search]", "method-249", "input")
+        assert methods(running) == ["method-249"]
+        click(running, "[data-reset]")
+        choose(running, ".dt-length select", "-1")
+        assert len(methods(running)) == 251
+
+
+def test_the_vendored_table_library_is_the_published_one(tmp_path: Path) -> None:
+    npm = shutil.which("npm")
+    needs(npm, "npm is not installed")
+    vendored = (ROOT / "atombench/board/assets/vendor/dataTables.min.js").read_bytes()
+    found = re.match(rb"/\*! DataTables ([0-9.]+)\n", vendored)
+    assert found
+    version = found[1].decode()
+    done = subprocess.run(
+        [str(npm), "pack", f"datatables.net@{version}", "--silent"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    needs(done.returncode == 0, f"npm cannot fetch DataTables: {done.stderr[-200:]}")
+    shutil.unpack_archive(tmp_path / f"datatables.net-{version}.tgz", tmp_path)
+    assert (tmp_path / "package/js/dataTables.min.js").read_bytes() == vendored
+    assert (tmp_path / "package/License.txt").read_bytes() == (
+        ROOT / "atombench/board/assets/vendor/dataTables-licence.txt"
+    ).read_bytes()
