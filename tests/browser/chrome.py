@@ -18,8 +18,8 @@ FLAGS = (
 
 
 @contextmanager
-def chrome(*more: str, scripts: bool = True) -> Iterator[Any]:
-    """A browser; afterwards no error may have been logged and no network asked."""
+def chrome(*more: str, scripts: bool = True, own: int = 0) -> Iterator[Any]:
+    """A browser; afterwards no error may have been logged and no network asked, but a server of our own on port `own`."""
     from selenium import webdriver
     from selenium.webdriver.chrome.options import Options
     from selenium.webdriver.chrome.service import Service
@@ -35,8 +35,13 @@ def chrome(*more: str, scripts: bool = True) -> Iterator[Any]:
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     with webdriver.Chrome(options=options, service=Service(str(driver))) as running:
         yield running
-        assert [entry for entry in running.get_log("browser") if entry["level"] == "SEVERE"] == []
-        assert asked(running) == []
+        assert errors(running) == []
+        assert [url for url in asked(running) if not url.startswith(f"http://127.0.0.1:{own}/")] == []
+
+
+def errors(running: Any) -> list[str]:
+    """Errors that the browser has logged since the last call."""
+    return [entry["message"] for entry in running.get_log("browser") if entry["level"] == "SEVERE"]
 
 
 def asked(running: Any) -> list[str]:

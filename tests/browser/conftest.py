@@ -13,7 +13,7 @@ from atombench.board.site import build_site
 from atombench.evaluation.record import Record, Unit
 from tests.board.made import stored
 from tests.board.test_cards import registry
-from tests.browser.chrome import chrome
+from tests.browser.chrome import chrome, errors
 from tests.conftest import volume_set
 from tests.evaluation.records import example, full
 
@@ -54,7 +54,14 @@ def _records(gathering: str, manifest: str, cases: Any) -> list[Record]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
+def one_browser() -> Iterator[Any]:
     """One browser for tests that leave no trace in it."""
     with chrome() as running:
         yield running
+
+
+@pytest.fixture
+def browser(one_browser: Any) -> Iterator[Any]:
+    """The browser; after every test it may have logged no error."""
+    yield one_browser
+    assert errors(one_browser) == []

@@ -4,10 +4,14 @@ import json
 import re
 import shutil
 import subprocess
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from selenium.webdriver.support.ui import WebDriverWait
 
 from atombench.board.site import build_site
 from tests.board.made import stored
@@ -133,19 +137,22 @@ def test_the_start_page_filters_boards_and_leads_to_them(site: Path, browser: An
     wait(browser, "location.pathname.endsWith('boards/toy-hard-none-x1-histology-2.html')")
 
 
-def test_files_are_downloaded(site: Path, tmp_path: Path) -> None:
-    with chrome() as running:
+def test_files_are_downloaded_from_a_server_and_open_from_the_file_system(site: Path, tmp_path: Path) -> None:
+    handler = partial(SimpleHTTPRequestHandler, directory=str(site))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, chrome(own=server.server_port) as running:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
         running.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
-        at(running, site / HARD)
+        running.get(f"http://127.0.0.1:{server.server_port}/{HARD}")
         for ending in ("csv", "json", "bib"):
-            click(running, f"a[download][href$='.{ending}']")
             path = tmp_path / f"toy-hard-none-x1.{ending}"
-            wait(running, "true")
-            for _ in range(100):
-                if path.is_file() and path.stat().st_size:
-                    break
-                running.execute_async_script("setTimeout(arguments[0], 50)")
+            click(running, f"a[download][href$='.{ending}']")
+            WebDriverWait(running, 20).until(lambda _, path=path: path.is_file() and path.stat().st_size)
             assert path.read_bytes() == (site / "boards" / path.name).read_bytes()
+        server.shutdown()
+    with opened(site / HARD) as running:
+        click(running, "a[download][href$='.json']")  # a browser takes files of the file system for strangers to each other
+        wait(running, "location.pathname.endsWith('.json')")
+        assert json.loads(running.execute_script("return document.body.innerText"))["board"]["dataset"] == "toy"
 
 
 def test_a_long_table_comes_page_by_page(tmp_path: Path) -> None:
