@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,10 +159,12 @@ def load_board(entries: Sequence[RunEntry]) -> tuple[list[Result], list[str]]:
             results[entry.unit] = _listed(entry)
         except DataError as error:
             notes[entry.unit] = f"{entry.unit} of {entry.run}: {error}"
-    kept = _of_newest_manifest(list(results.values()))
-    older = set(results) - {result.record.unit.key for result in kept}
+    current = _of_newest_manifest(list(results.values()))
+    kept = _of_same_volumes(current)
+    names = [{result.record.unit.key for result in some} for some in (current, kept)]
     left_out = [note for unit, note in sorted(notes.items()) if unit not in results]
-    left_out += [f"{unit}: its board has a newer manifest" for unit in sorted(older)]
+    left_out += [f"{unit}: its board has a newer manifest" for unit in sorted(set(results) - names[0])]
+    left_out += [f"{unit}: its volumes are not those of its board" for unit in sorted(names[0] - names[1])]
     return sorted(kept, key=lambda result: result.record.unit.key), left_out
 
 
@@ -212,6 +215,13 @@ def _of_newest_manifest(results: list[Result]) -> list[Result]:
         if _begun(record) > _begun(known):
             newest[record.unit.board] = record
     return [one for one in results if one.record.digests.manifest == newest[one.record.unit.board].digests.manifest]
+
+
+def _of_same_volumes(results: list[Result]) -> list[Result]:
+    """Those whose volumes most records of the board have; one manifest has the same volumes for all."""
+    found = Counter(tuple(one.record.volumes) for one in results)
+    most = max(sorted(found), key=lambda volumes: found[volumes], default=())
+    return [one for one in results if tuple(one.record.volumes) == most]
 
 
 def _begun(record: Record) -> str:

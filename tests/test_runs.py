@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from atombench.atom.manifest import make_manifest
 from atombench.audit.boards import audit_board
@@ -8,7 +9,7 @@ from atombench.audit.record import save_findings
 from atombench.audit.volumes import audit_volumes
 from atombench.board.site import build_site
 from atombench.errors import DataError
-from atombench.evaluation.record import Unit, save_record, unquoted
+from atombench.evaluation.record import Record, Unit, save_record, unquoted
 from atombench.runs import boards_listed, load_audits, load_board, load_results, save_run
 from tests.board.made import stored
 from tests.conftest import volume_set
@@ -104,3 +105,27 @@ def test_a_record_of_another_unit_than_listed_is_left_out(tmp_path: Path) -> Non
     (tmp_path / "run.json").write_text(text.replace('clean/0/constant/seed1"', 'clean/0/random/seed1"', 1))
     with pytest.raises(DataError, match="it is listed as atom/toy/hard/none/1/clean/0/random/seed1"):
         load_results([tmp_path / "run.json"])
+
+
+def test_a_record_whose_numbers_are_not_of_its_boards_volumes_is_left_out(tmp_path: Path) -> None:
+    volumes = [f"other{number}" for number in range(20)]
+    stored(tmp_path, example("constant"), example("random"), example("exhaustive", volumes=volumes))
+    kept, left_out = load_results([tmp_path / "run.json"])
+    assert [result.record.unit.method for result in kept] == ["constant", "random"]
+    assert left_out == ["atom/toy/hard/none/1/clean/0/exhaustive/seed1: its volumes are not those of its board"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"counts": [10] * 19}, "strict fine_recall@1 has 20 sums and 19 counts for 20 volumes"),
+        ({"sums": [[1.0]] * 19 + [[]]}, "has 20 sums and 20 counts"),
+        ({"counts": [0] * 20}, "counts no section"),
+        ({"counts": [-1] * 20}, "counts no section, or less than none"),
+    ],
+)
+def test_a_record_whose_sums_and_counts_do_not_fit_is_no_record(changed: dict[str, object], message: str) -> None:
+    content = example().model_dump()
+    content["metrics"][0] |= changed
+    with pytest.raises(ValidationError, match=message):
+        Record.model_validate(content)

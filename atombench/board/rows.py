@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -132,6 +133,7 @@ def pooled(complete: Sequence[Record]) -> dict[Key, Number]:
     return {
         (one.protocol, one.metric): Number(mean.value, mean.low, mean.high, one.n_volumes, one.n_sections)
         for one, mean in zip(first, found, strict=True)
+        if math.isfinite(mean.value) and math.isfinite(mean.low) and math.isfinite(mean.high)
     }
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from atombench import PROTOCOL
 from atombench.cost import Cost
@@ -187,6 +187,22 @@ class Record(Part):
     curve: list[dict[str, float]] = Field(default=[], description="training curve, thinned to at most 64 validations")
     answers: list[Answer] = Field(default=[], description="to the cases that the board shows")
     failures: list[Failure] = Field(default=[], description="some, drawn at random; none of restricted data or secret boards")
+
+    @model_validator(mode="after")
+    def _sums_and_counts_are_of_its_volumes(self) -> Record:
+        volumes = len(self.volumes)
+        for one in self.metrics:
+            if len(one.sums) != volumes or len(one.counts) != volumes or len({len(row) for row in one.sums}) > 1:
+                msg = f"{one.protocol} {one.metric} has {len(one.sums)} sums and {len(one.counts)} counts for {volumes} volumes"
+                raise ValueError(msg)
+            if not any(one.counts) or min(one.counts) < 0:
+                msg = f"{one.protocol} {one.metric} counts no section, or less than none"
+                raise ValueError(msg)
+        for stratum in self.strata:
+            if len(stratum.sums) != volumes or len(stratum.counts) != volumes:
+                msg = f"the stratum {stratum.name} has {len(stratum.sums)} sums for {volumes} volumes"
+                raise ValueError(msg)
+        return self
 
     def find(self, protocol: str, metric: str) -> Metric | None:
         """One metric, if the run has it."""

@@ -41,6 +41,7 @@ def _records(gathering: str, manifest: str, cases: Any) -> list[Record]:
         full("ran-here", 1, 0.4, sections, gathering=gathering, role="submission", origin="submitted method"),
         example("lost", gathering=gathering, role="network", status="failed", reason="the loss became nan", metrics=[]),
     ]  # fmt: skip
+    made[-1] = made[-1].model_copy(update={"volumes": made[0].volumes})
     digests = made[0].digests.model_copy(update={"manifest": manifest})
     made = [record.model_copy(update={"digests": digests}) for record in made]
     if gathering == "hard":

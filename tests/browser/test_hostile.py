@@ -9,11 +9,14 @@ from atombench.evaluation.record import Unit
 from tests.board.made import stored
 from tests.browser.checks import at, drawn, wait
 from tests.browser.chrome import chrome
-from tests.evaluation.records import example, full
+from tests.evaluation.records import VOLUMES, example, full
 
 pytestmark = pytest.mark.long
 EVIL = "</script><img src=x onerror=\"document.title='run'\"><script>document.title='run'</script>'\"`${document.title='run'}"
 RTL = "\u202e\u05d0\u05d1\u05d2 \u0627\u0644"
+
+
+NAMES = [f"v{number:04d}" for number in range(VOLUMES)]
 
 
 def test_a_hostile_record_runs_nothing_and_breaks_nothing(tmp_path: Path) -> None:
@@ -25,7 +28,7 @@ def test_a_hostile_record_runs_nothing_and_breaks_nothing(tmp_path: Path) -> Non
         failed = unit.model_copy(update={"method": f"{name}2"})
         records += [
             full("a", unit=unit, metrics=metrics, options={name: name}, card=card, role="submission"),
-            example(unit=failed, status="failed", reason=name, metrics=[], role=name),
+            example(unit=failed, status="failed", reason=name, metrics=[], role=name, volumes=NAMES),
         ]
     build_site(stored(tmp_path, *records), {}, tmp_path / "out")
     with chrome() as running:

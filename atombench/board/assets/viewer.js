@@ -98,7 +98,7 @@
     }
     const traces = [
       {type: "isosurface", x, y, z, value, isomin: 60, isomax: 220, surface: {count: 3}, opacity: 0.18, showscale: false,
-        colorscale: "Greys", caps: {x: {show: false}, y: {show: false}, z: {show: false}}, hoverinfo: "skip"},
+        colorscale: [[0, "#8a8f98"], [1, "#b9bec6"]], caps: {x: {show: false}, y: {show: false}, z: {show: false}}, hoverinfo: "skip"},
       sheet(shown.corners, TRUE),
     ];
     if (answer?.corners) traces.push(sheet(answer.corners, ANSWERED));
