@@ -23,7 +23,7 @@ def test_a_hostile_record_runs_nothing_and_breaks_nothing(tmp_path: Path) -> Non
     records = []
     for number, name in enumerate((EVIL, RTL, "x" * 2000, "{{7*7}} %{x}")):
         unit = Unit(dataset=name, gathering="hard", split="none", scale=1, method=name, seed=1)
-        metrics = [one.model_copy(update={"value": -1e308 if number else 1e308}) for one in example().metrics]
+        metrics = [one.model_copy(update={"value": -1e308 if number else 1e308}) for one in full("a").metrics]
         card = {"note": name, "title": name, "paper": f"javascript:{name}"}
         failed = unit.model_copy(update={"method": f"{name}2"})
         records += [
