@@ -75,7 +75,7 @@ def _source(name: str) -> Path | None:
 def _resources(path: Path) -> list[Path]:
     """Templates and assets count as code of the room in which they lie."""
     folders = [path.parent / "templates", path.parent / "assets"]
-    return [file for folder in folders if folder.is_dir() for file in sorted(folder.iterdir()) if file.is_file()]
+    return [file for folder in folders if folder.is_dir() for file in sorted(folder.rglob("*")) if file.is_file()]
 
 
 @cache

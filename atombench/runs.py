@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from atombench.audit.record import BoardFindings, VolumeFindings, load_findings
 from atombench.errors import DataError
-from atombench.evaluation.record import Record, Unit, load_record
+from atombench.evaluation.record import Record, Unit, in_order, load_record
 from atombench.files import file_digest, write_json
 from atombench.progress import logger
 from atombench.schema import read_model
@@ -129,7 +129,7 @@ def load_results(runs: list[Path]) -> tuple[list[Result], list[str]]:
         logger.warning("left out: %s", note)
     if not kept:
         raise DataError(nothing_to_show(left_out))
-    return sorted(kept, key=lambda result: result.record.unit.key), left_out
+    return sorted(kept, key=lambda result: in_order(result.record)), left_out
 
 
 def nothing_to_show(left_out: Sequence[str]) -> str:
@@ -165,7 +165,7 @@ def load_board(entries: Sequence[RunEntry]) -> tuple[list[Result], list[str]]:
     left_out = [note for unit, note in sorted(notes.items()) if unit not in results]
     left_out += [f"{unit}: its board has a newer manifest" for unit in sorted(set(results) - names[0])]
     left_out += [f"{unit}: its volumes are not those of its board" for unit in sorted(names[0] - names[1])]
-    return sorted(kept, key=lambda result: result.record.unit.key), left_out
+    return sorted(kept, key=lambda result: in_order(result.record)), left_out
 
 
 def load_audits(runs: list[Path]) -> tuple[list[VolumeFindings | BoardFindings], list[str]]:

@@ -5,18 +5,25 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 PLAIN = re.compile(r"[a-z0-9][a-z0-9.+@_-]*")
 LONGEST = 80
 
 
-def addresses(names: Iterable[str]) -> dict[str, str]:
-    """File name, without its ending, for each name: the name itself where it is plain, else what is left of it and a digest."""
-    every = sorted(set(names))
-    wanted = {name: _cleaned(name) for name in every}
-    often = Counter(wanted.values())
-    return {name: slug if often[slug] == 1 and slug == name else f"{slug}-{_digest(name)}" for name, slug in wanted.items()}
+def addresses(wanted: Mapping[str, str]) -> dict[str, str]:
+    """File name, without its ending, for each name.
+
+    Args:
+        wanted: names, each with the address that it would like; that is taken where it is plain and nobody else's, else what
+            is left of it with a digest of the name.
+    """
+    cleaned = {name: _cleaned(address) for name, address in sorted(wanted.items())}
+    often = Counter(cleaned.values())
+    return {
+        name: address if often[address] == 1 and address == wanted[name] else f"{address}-{_digest(name)}"
+        for name, address in cleaned.items()
+    }
 
 
 def _cleaned(name: str) -> str:

@@ -81,10 +81,11 @@ def _chance(rows: Sequence[Row]) -> Row | None:
     return next((row for row in rows if row.status == "theory"), None)
 
 
-def board_page(board: BoardContent, severities: Mapping[int, Sequence[Row]]) -> str:
-    """The page as HTML; `severities` are the rows of the boards that differ in severity alone, by severity."""
+def board_page(board: BoardContent, severities: Mapping[str, Mapping[int, Sequence[Row]]]) -> str:
+    """The page as HTML; `severities` are rows of the boards that differ in degradation alone, by its name and severity."""
     drawn, chance = figures.chosen(board.rows), _chance(board.rows)
-    made = [figures.severity_figure(severities, _degradation(board)), *board.figures]
+    followed = [figures.severity_figure(levels, name) for name, levels in (severities or {"degradation": {}}).items()]
+    made = [*followed, *board.figures]
     present = {row.method for row in board.rows}
     return rendered(
         "board.html.j2", root="../", board=board, columns=COLUMNS, lines=[(row, board.shown[row.method]) for row in board.rows],
@@ -107,11 +108,6 @@ def _why_no_cases(board: BoardContent) -> str:
 def odd_findings(audit: BoardFindings | None) -> list[Finding]:
     """What the audit of a board wants looked at twice."""
     return [line for line in board_table(audit) if line.odd] if audit else []
-
-
-def _degradation(board: BoardContent) -> str:
-    named = str(board.place.named["degradation"])
-    return "degradation" if named == "clean" else named
 
 
 def _ways(board: BoardContent) -> dict[str, list[tuple[str, str, bool]]]:

@@ -9,7 +9,7 @@ from itertools import groupby
 
 import pandas as pd
 
-from atombench.evaluation.record import Record, Stratum
+from atombench.evaluation.record import Record, Stratum, in_order
 from atombench.evaluation.statistics import Estimate, estimates
 
 COLUMNS = ["board", "method", "kind", "stratum", "value", "ci_low", "ci_high", "chance", "n_volumes", "n_sections", "n_seeds"]
@@ -29,7 +29,7 @@ class Cell:
 def by_stratum(records: Sequence[Record]) -> dict[tuple[str, str], dict[str, Cell]]:
     """Cells of one board by kind and name of the stratum, in the order of the records, then by method."""
     cells: dict[tuple[str, str], dict[str, Cell]] = {}
-    for method, runs in groupby(sorted(records, key=lambda record: record.unit.key), key=lambda record: record.unit.method):
+    for method, runs in groupby(sorted(records, key=in_order), key=lambda record: record.unit.method):
         for key, cell in _cells(list(runs)).items():
             cells.setdefault(key, {})[method] = cell
     return cells

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
 
+from atombench.atom.secret import is_secret
 from atombench.audit.record import BoardFindings, VolumeFindings
 from atombench.audit.tables import Finding, board_table, by_split, volume_table
 from atombench.board.audit_figures import audit_figure, histogram_figure
@@ -62,10 +63,17 @@ def card_link(dataset: str, scale: int) -> str:
 
 
 def current(findings: Sequence[Findings]) -> list[Findings]:
-    """Findings of all datasets, and those of boards that were made from their volumes as they are now."""
+    """Findings of all datasets, and those of boards that were made from their volumes as they are now.
+
+    Secret boards are left out: where their test sections lie, and how often, would tell something of their labels.
+    """
     about = [found for found in findings if isinstance(found, VolumeFindings)]
     now = {found.digest for found in about}
-    return [*about, *(found for found in findings if isinstance(found, BoardFindings) and found.volumes in now)]
+    return [*about, *(found for found in findings if _may_be_told(found, now))]
+
+
+def _may_be_told(found: Findings, now: Collection[str]) -> bool:
+    return isinstance(found, BoardFindings) and found.volumes in now and not is_secret(found.gathering)
 
 
 def make_cards(findings: Sequence[Findings], datasets: dict[str, DatasetRow]) -> list[Card]:

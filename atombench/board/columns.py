@@ -112,6 +112,10 @@ COLUMNS = (
         NOT_MEASURED, False, False,
     ),
     Column(
+        "gpu", "GPU, MiB", "peak_gpu_mib", "mebibytes", "largest memory that a step took of a GPU, mean over seeds",
+        "no GPU was used, or nobody said", False, False,
+    ),
+    Column(
         "memory", "memory, MiB", "peak_mib", "mebibytes", "largest memory of a step, mean over seeds", NOT_MEASURED, False,
         False,
     ),

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from atombench import __version__
+from atombench.board.addresses import addresses
 from atombench.board.place import Place
 from atombench.board.provenance import Line
 from atombench.board.rows import Row
@@ -66,9 +67,10 @@ def board_bibtex(name: str, dataset: DatasetRow | None, rows: Sequence[Row]) -> 
     return "\n".join(entries)
 
 
-def _entry(key: str, **fields: object) -> str:
-    lines = "".join(f"  {name} = {{{_plain(text)}}},\n" for name, text in fields.items() if text)
-    return f"@misc{{{re.sub(r'[^A-Za-z0-9]+', '-', key).strip('-').lower()[:60]},\n{lines}}}\n"
+def _entry(name: str, url: object = "", **fields: object) -> str:
+    lines = "".join(f"  {field} = {{{_plain(text)}}},\n" for field, text in fields.items() if text)
+    lines += f"  url = {{{url}}},\n" if url and not re.search(r"[\s{}\\]", str(url)) else ""
+    return f"@misc{{{addresses({name: name})[name]},\n{lines}}}\n"
 
 
 def _plain(text: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -89,10 +90,11 @@ def cost_figure(rows: Sequence[Row]) -> Figure:
 
 def severity_figure(boards: Mapping[int, Sequence[Row]], degradation: str) -> Figure:
     """Score against severity, over the boards that differ in it alone; severity 0 is the clean board."""
+    key = "severity-" + hashlib.sha256(degradation.encode()).hexdigest()[:8]
     title, caption = "Score against severity", f"recall@1 of the same sections as {degradation} grows; 0 is clean."
     if len(boards) < 2:
         reason = "this question has been asked at one severity only, so there is nothing to compare"
-        return Figure("severity", title, caption, "", reason)
+        return Figure(key, title, caption, "", reason)
     shown = list(dict.fromkeys(row.method for rows in boards.values() for row in chosen(rows)))
     traces = []
     for number, method in enumerate(shown):
@@ -101,12 +103,13 @@ def severity_figure(boards: Mapping[int, Sequence[Row]], degradation: str) -> Fi
         hover = f"{_safe(method)}: %{{y:.1%}} at severity %{{x}}"
         traces.append(_line(next(iter(found.values())), number, list(found), values, hover))
     axes = {"xaxis": _axis(f"severity of {_safe(degradation)}", dtick=1), "yaxis": _percent()}
-    return _figure("severity", title, caption, traces, axes)
+    return _figure(key, title, caption, traces, axes)
 
 
 def curve_figure(rows: Sequence[Row], records: Sequence[Record]) -> Figure:
     """Validation score and training loss against steps; a line for each seed."""
     order = {row.method: number for number, row in enumerate(rows)}
+    named: set[str] = set()  # in the legend
     traces: list[dict[str, Any]] = []
     for record in records:
         if record.unit.method not in order or not record.curve:
@@ -117,12 +120,13 @@ def curve_figure(rows: Sequence[Row], records: Sequence[Record]) -> Figure:
             if points:
                 hover = f"{_safe(row.method)}, seed {record.unit.seed}: %{{y{unit}}} at step %{{x}}"
                 line = _line(row, order[row.method], [x for x, _ in points], [y for _, y in points], hover, axis)
-                traces.append({**line, "showlegend": not axis and record.unit.seed == row.seeds[0]})
+                traces.append({**line, "showlegend": row.method not in named})
+                named.add(row.method)
     axes = {
         "xaxis": _axis("step", domain=[0, 0.47]), "yaxis": _percent("validation recall@1"),
         "xaxis2": _axis("step", domain=[0.55, 1], anchor="y2"), "yaxis2": _axis("training loss", type="log", anchor="x2"),
     }  # fmt: skip
-    caption = "Validation score (on training volumes' own validation part, never on test sections) and training loss."
+    caption = "Score on validation sections, never on test sections, and training loss; a line for each seed."
     return _figure("curves", "Training curves", caption, traces, axes, "no method on this board was trained step by step")
 
 

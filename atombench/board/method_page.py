@@ -107,8 +107,8 @@ def method_page(name: str, boards: Sequence[MethodOnBoard]) -> str:
         for one in boards
     ]
     card: dict[str, Any] = {"family": first.role, "whose": first.origin}
-    if parameters := first.facts.get("parameters"):
-        card["parameters"] = written(parameters, "count")
+    if known := [one.row.facts["parameters"] for one in boards if "parameters" in one.row.facts]:
+        card["parameters"] = written(known[0], "count")
     said = next((one.row.card for one in boards if one.row.card), {})
     card |= {label.replace("_", " "): text for label, text in said.items() if label not in ("name", "note", "parameters")}
     return rendered("method.html.j2", root="../", name=name, first=first, card=card, lines=lines)

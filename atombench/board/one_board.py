@@ -109,6 +109,9 @@ def _half(task: BoardTask) -> _Half:
     records = [result.record for result in results]
     there = {record.unit.key for record in records}
     lost = [one for one in task.lost if one.unit.key not in there]
+    if task.dataset is None or task.dataset.restricted:
+        records = [record.model_copy(update={"reason": _unnamed(record.reason)}) for record in records]
+        lost = [one.model_copy(update={"reason": _unnamed(one.reason)}) for one in lost]
     rows, pairs = make_rows(records, lost)
     runs = {method: list(group) for method, group in groupby(records, key=lambda record: record.unit.method)}
     content = _content(task, rows, records, runs, left_out)
@@ -129,7 +132,7 @@ def _half(task: BoardTask) -> _Half:
         rows=[row.short() for row in rows],
         counts=content.counts,
         records=len(records),
-        commits=frozenset(cost.commit[:12] + ("+" if cost.dirty else "") for run in records for cost in run.costs[:1]),
+        commits=frozenset(cost.commit[:12] + ("+" if cost.dirty else "") for run in records for cost in run.costs),
         files=[stage.write(name, text) for name, text in _files(content, records, table)],
         parts=stage.keep_parts(slug, parts),
         kept=[small for record in records if (small := trimmed(record))],
@@ -139,11 +142,21 @@ def _half(task: BoardTask) -> _Half:
     return _Half(made, content)
 
 
+def _unnamed(reason: str) -> str:
+    """The step that failed; messages may name files and subjects of data that are restricted."""
+    if not reason:
+        return ""
+    step, colon, _ = reason.partition(": ")
+    what = step if colon and step.isalpha() else "it failed"
+    return f"{what}; the message stands in the run's log alone, since it may name files"
+
+
 def _content(
     task: BoardTask, rows: Sequence[Row], records: Sequence[Record], runs: Mapping[str, list[Record]], left_out: Sequence[str]
 ) -> BoardContent:
     manifest = records[0].digests.manifest if records else ""
-    audit = next((found for found in task.audits if found.manifest == manifest), None)
+    clean = task.place.named["degradation"] == "clean"  # an audit is of the clean sections
+    audit = next((found for found in task.audits if clean and found.manifest == manifest), None)
     if audit is not None and not task.pictures:
         audit = audit.redacted()
     return BoardContent(
@@ -162,22 +175,21 @@ def _content(
     )
 
 
-def _whole(half: _Half, stage: Staging, severities: Mapping[int, Sequence[Row]]) -> MadeBoard:
+def _whole(half: _Half, stage: Staging, severities: Mapping[str, Mapping[int, Sequence[Row]]]) -> MadeBoard:
     page = stage.write(f"boards/{half.made.place.slug}.html", board_page(half.content, severities))
     return replace(half.made, files=[page, *half.made.files])
 
 
-def _severities(one: _Half, sisters: Sequence[_Half]) -> dict[int, Sequence[Row]]:
-    """Rows by severity: of this board's degradation and of the clean board; of the only one, where this is the clean board."""
-    named = [other.made.place.named for other in sisters]
-    degradation = one.made.place.named["degradation"]
-    others = sorted({str(place["degradation"]) for place in named} - {"clean"})
-    wanted = degradation if degradation != "clean" else (others[0] if others else "clean")
-    return {
-        int(place["severity"]): other.made.rows
-        for place, other in zip(named, sisters, strict=True)
-        if place["degradation"] in (wanted, "clean")
-    }
+def _severities(one: _Half, sisters: Sequence[_Half]) -> dict[str, dict[int, Sequence[Row]]]:
+    """Rows by degradation and severity, the clean board being severity 0 of each; of this board's degradation, or of all."""
+    here = one.made.place.named["degradation"]
+    found: dict[str, dict[int, Sequence[Row]]] = {}
+    for sister in sisters:
+        named = sister.made.place.named
+        if named["degradation"] != "clean" and here in ("clean", named["degradation"]):
+            found.setdefault(str(named["degradation"]), {})[int(named["severity"])] = sister.made.rows
+    clean = next((sister.made.rows for sister in sisters if sister.made.place.named["degradation"] == "clean"), None)
+    return {name: levels if clean is None else {**levels, 0: clean} for name, levels in sorted(found.items())}
 
 
 def _files(board: BoardContent, records: Sequence[Record], table: str) -> Iterator[tuple[str, str]]:

@@ -148,9 +148,13 @@ def audit_page(over: Overview) -> str:
     return rendered("audit.html.j2", over=over)
 
 
+def _is_of(board: MadeBoard, card: Card) -> bool:
+    return (board.place.named["dataset"], board.place.named["scale"]) == (card.found.dataset, card.found.scale)
+
+
 def dataset_page(over: Overview, card: Card) -> str:
     """A dataset's card."""
-    boards = [board.place for board in over.boards if board.place.named["dataset"] == card.found.dataset]
+    boards = [board.place for board in over.boards if _is_of(board, card)]
     return rendered("dataset.html.j2", root="../", card=card, splits=SPLITS, boards=boards)
 
 

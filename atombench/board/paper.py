@@ -263,7 +263,7 @@ def _unlabelled(records: Sequence[Record]) -> str:
     shares = {}
     for record in records:
         strict, published = record.find("strict", PRIMARY), record.find("published", HIGH)
-        if strict and published and record.unit.gathering == "hard":
+        if strict and published and (record.unit.gathering, record.unit.scale) == ("hard", 1):
             shares[record.unit.board] = 1 - strict.n_sections / published.n_sections
     if not shares:
         return NOT_YET

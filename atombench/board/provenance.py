@@ -31,8 +31,9 @@ def provenance(run: Record) -> list[Line]:
     for name, cost in (("training", run.training), ("predicting", run.predicting)):
         if cost is not None:
             lines += [(f"{name}: {label}" if label else name, text) for label, text in _cost(cost)]
-    if run.costs:
-        lines += _made_by(run.costs[0])
+    for name, cost in zip(("", "predicting: "), run.costs, strict=False):
+        made = [(label, text) for label, text in _made_by(cost)]
+        lines += [(f"{name}{label}", text) for label, text in made if (label, text) not in lines]
     lines.append(("MLflow run", f"{run.unit.key} in experiment “{EXPERIMENT}” (tag {UNIT_TAG})"))
     lines.append(("to repeat it", _command(run)))
     return lines

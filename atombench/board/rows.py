@@ -19,6 +19,7 @@ from atombench.methods.table import METHODS
 from atombench.runs import LostRun
 
 CHANCE = "chance"
+MOST_PARAMETERS = 1e15  # nobody has learned more numbers
 RANKED = ("strict", PRIMARY)
 Key = tuple[str, str]  # protocol, metric
 Status = Literal["complete", "incomplete", "failed", "theory"]
@@ -162,7 +163,7 @@ def _facts(runs: Sequence[Record]) -> dict[str, float]:
 def _facts_of(run: Record) -> dict[str, float]:
     facts: dict[str, float] = {}
     parameters: Any = run.about.get("parameters")
-    if isinstance(parameters, (int, float)) and not isinstance(parameters, bool):
+    if isinstance(parameters, (int, float)) and not isinstance(parameters, bool) and 0 <= parameters <= MOST_PARAMETERS:
         facts["parameters"] = parameters
     if run.training is not None:
         facts["train_seconds"] = run.training.seconds

@@ -65,7 +65,7 @@ def build_site(
     findings = current(findings)
     cards = make_cards(findings, dict(datasets))
     many = sum(map(len, listed.values())) >= MANY
-    with _uncollected(), staging(out) as stage, _workers(processes if many else 1) as work:
+    with _steady(), staging(out) as stage, _workers(processes if many else 1) as work:
         groups, links = _tasks(listed, lost, datasets, findings, {card.found.digest: card.link for card in cards}, stage)
         made = tracked(work(make_boards, groups), len(groups), "boards", "group")
         boards = sorted((board for group in made for board in group), key=lambda board: board.place.slug)
@@ -116,10 +116,10 @@ def _tasks(
 ) -> tuple[list[list[BoardTask]], dict[str, str]]:
     """What is to be made, sister boards together, and the addresses of the methods' pages."""
     parts = {key: unquoted(key) for key in listed} | {_board_key(one): one.unit.board for one in lost}
-    slugs = addresses(_slug(place) for place in parts.values())
-    places = {key: Place(tuple(place), slugs[_slug(place)]) for key, place in sorted(parts.items())}
+    slugs = addresses({key: _slug(place) for key, place in parts.items()})
+    places = {key: Place(tuple(place), slugs[key]) for key, place in sorted(parts.items())}
     names = {unquoted(entry.unit)[-2] for entries in listed.values() for entry in entries}
-    links = addresses({str(name) for name in names} | {one.unit.method for one in lost})
+    links = addresses({name: name for name in [*map(str, names), *(one.unit.method for one in lost)]})
     audits = [found for found in findings if isinstance(found, BoardFindings)]
     groups: dict[tuple[str | int, ...], list[BoardTask]] = {}
     for key, place in places.items():
@@ -160,7 +160,7 @@ def _workers(processes: int) -> Iterator[_Work]:
 
 
 def _begin() -> None:
-    """Processes share the processors, so each works with one; see `_uncollected` for the rest."""
+    """What `_steady` does, for good."""
     from threadpoolctl import threadpool_limits
 
     threadpool_limits(1)
@@ -168,12 +168,18 @@ def _begin() -> None:
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
-    """Without the search for cycles, which takes half of the time where there are many records (they hold none)."""
+def _steady() -> Iterator[None]:
+    """One thread to a process, so that sums come out alike to the last digit however many there are.
+
+    And no search for cycles, which takes half of the time where there are many records (they hold none).
+    """
+    from threadpoolctl import threadpool_limits
+
     was_on = gc.isenabled()
     gc.disable()
     try:
-        yield
+        with threadpool_limits(1):
+            yield
     finally:
         if was_on:
             gc.enable()

@@ -31,7 +31,7 @@ def blind(records: Sequence[Record]) -> dict[str, list[str]]:
     own = _complete(records, "strict")
     marks: dict[str, list[str]] = {}
     for swap in SWAPS:
-        exchanged = _complete(records, swap)
+        exchanged = {method: runs for method, runs in _complete(records, swap).items() if method in own}
         falls = resampled_methods({method: own[method] for method in exchanged}) - resampled_methods(exchanged)
         if not exchanged:
             continue

@@ -20,6 +20,11 @@ RECORD_VERSION = 1
 Origin = Literal["platform", "submitted method", "submitted predictions"]
 
 
+def in_order(record: Record) -> tuple[object, ...]:
+    """What records are sorted by: board, method, seed."""
+    return (*record.unit.board, record.unit.method, record.unit.seed)
+
+
 def quoted(part: object) -> str:
     """A name as part of a key, so that keys can be taken apart at their slashes."""
     return str(part).replace("%", "%25").replace("/", "%2F")
@@ -199,8 +204,8 @@ class Record(Part):
                 msg = f"{one.protocol} {one.metric} counts no section, or less than none"
                 raise ValueError(msg)
         for stratum in self.strata:
-            if len(stratum.sums) != volumes or len(stratum.counts) != volumes:
-                msg = f"the stratum {stratum.name} has {len(stratum.sums)} sums for {volumes} volumes"
+            if len(stratum.sums) != volumes or len(stratum.counts) != volumes or not any(stratum.counts):
+                msg = f"the stratum {stratum.name} has {len(stratum.sums)} sums for {volumes} volumes, or no section"
                 raise ValueError(msg)
         return self
 

@@ -10,8 +10,16 @@ from typing import Any
 from atombench.board.rows import make_rows
 from atombench.board.site import build_site
 from atombench.board.tables import long_table
-from atombench.evaluation.record import Record, save_record
+from atombench.evaluation.record import Record, in_order, save_record
 from atombench.runs import RunEntry, boards_listed, save_run
+from atombench.volumes.registry import MniSubjectsRow
+from tests.volumes.on_disk import ABOUT
+
+
+def registry(restricted: bool = False) -> dict[str, Any]:
+    """Rows of the datasets that tests make up."""
+    row = {**ABOUT, "kind": "mni-subjects", "template": "t", "template_sha256": "0", "train": 4, "val": 2, "test": 2}
+    return {name: MniSubjectsRow.model_validate({**row, "restricted": restricted}) for name in ("toy", "elsewhere")}
 
 
 def stored(folder: Path, *records: Record) -> dict[str, list[RunEntry]]:
@@ -26,13 +34,13 @@ def stored(folder: Path, *records: Record) -> dict[str, list[RunEntry]]:
 
 def site_of(folder: Path, *records: Record, datasets: Any = None, **more: Any) -> Path:
     """Build a site of these records; gives its folder."""
-    build_site(stored(folder, *records), datasets or {}, folder / "out", **more)
+    build_site(stored(folder, *records), registry() if datasets is None else datasets, folder / "out", **more)
     return folder / "out"
 
 
 def table_of(*records: Record) -> list[dict[str, str]]:
     """The long table of one board, as a reader of the CSV sees it."""
-    ordered = sorted(records, key=lambda record: record.unit.key)
+    ordered = sorted(records, key=in_order)
     table = long_table(make_rows(ordered)[0], ordered, [], records[0].unit.board)
     return list(csv.DictReader(io.StringIO(table.to_csv(index=False))))
 

@@ -5,22 +5,16 @@ import pandas as pd
 import pytest
 
 from atombench.atom.manifest import make_manifest
+from atombench.atom.secret import VARIABLE, new_key
 from atombench.audit.boards import audit_board
 from atombench.audit.record import BoardFindings, Source, VolumeFindings
 from atombench.audit.volumes import audit_volumes
 from atombench.board.site import build_site
 from atombench.evaluation.record import Failure
-from atombench.volumes.registry import MniSubjectsRow
 from atombench.volumes.volume_set import VolumeSet
-from tests.board.made import stored
+from tests.board.made import registry, stored
 from tests.conftest import volume_set
 from tests.evaluation.records import example
-from tests.volumes.on_disk import ABOUT
-
-
-def registry(restricted: bool = False) -> dict[str, Any]:
-    row = {**ABOUT, "kind": "mni-subjects", "template": "t", "template_sha256": "0", "train": 4, "val": 2, "test": 2}
-    return {"toy": MniSubjectsRow.model_validate({**row, "restricted": restricted})}
 
 
 def findings(volumes: VolumeSet) -> list[VolumeFindings | BoardFindings]:
@@ -96,3 +90,15 @@ def test_cards_are_the_same_when_built_again(tmp_path: Path) -> None:
     build_site(results, registry(), tmp_path / "b", findings=found[::-1])
     for name in ("index.html", "audit.csv", "datasets/toy-x1.html"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_secret_boards_stand_on_no_card_and_in_no_audit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    new_key(tmp_path / "key")
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "key"))
+    volumes = volume_set((6, 2, 3))
+    secret = audit_board(volumes, make_manifest(volumes, "uniform-secret", "none", 1))
+    build_site(
+        stored(tmp_path, example("constant")), registry(), tmp_path / "out", findings=[*findings(volumes), secret]
+    )  # fmt: skip
+    for path in (tmp_path / "out").rglob("*"):
+        assert path.suffix not in (".html", ".csv") or "uniform-secret" not in path.read_text()

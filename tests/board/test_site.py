@@ -1,8 +1,10 @@
+import html
 import json
 import re
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -15,9 +17,8 @@ from atombench.errors import DataError
 from atombench.evaluation.record import Record, Unit
 from atombench.methods.table import Entry
 from atombench.runs import LostRun
-from tests.board.made import site_of, stored, table_of, text_of
-from tests.board.test_cards import registry
-from tests.evaluation.records import example
+from tests.board.made import registry, site_of, stored, table_of, text_of
+from tests.evaluation.records import example, full
 
 ASKED = (
     "task dataset gathering split scale degradation severity method seed protocol metric value ci_low ci_high n_volumes "
@@ -107,7 +108,7 @@ def test_incomplete_and_failed_methods_stand_below_with_their_reason(tmp_path: P
 def test_a_board_whose_runs_have_all_failed_or_were_lost_is_still_a_page(tmp_path: Path) -> None:
     unit = example("exhaustive", gathering="easy").unit
     lost = [LostRun(unit=unit, role="search", reason="fetch: <b>no</b> network")]
-    out = site_of(tmp_path, failed("exhaustive", reason="out of memory"), lost=lost)
+    out = site_of(tmp_path, failed("exhaustive", reason="out of memory"), datasets=registry(), lost=lost)
     assert "out of memory" in (out / HARD).read_text()
     assert "fetch: &lt;b&gt;no&lt;/b&gt; network" in (out / "boards/toy-easy-none-x1.html").read_text()
     assert "every run failed" in (out / HARD).read_text()
@@ -225,3 +226,82 @@ def test_submissions_are_marked_and_their_texts_are_escaped(tmp_path: Path) -> N
     assert "predictions/&lt;a&gt;.csv: NaN" in page
     assert "<b>note" not in text_of(out)
     assert "<dt>compute</dt><dd>one day</dd>" in (out / "methods/sent-in.html").read_text()
+
+
+@pytest.mark.parametrize("rows", [registry(restricted=True), {}])
+def test_messages_of_restricted_boards_name_no_file(rows: dict[str, Any], tmp_path: Path) -> None:
+    secret = "/data/ADNI/002_S_0413/x.nii.gz cannot be read"
+    lost = [LostRun(unit=example("mcan").unit, role="network", reason=f"fetch: {secret}")]
+    out = site_of(tmp_path, example("constant"), failed("regismcan", reason=f"training: {secret}"), datasets=rows, lost=lost)
+    texts = [path.read_text() for path in out.rglob("*") if path.suffix in (".html", ".json", ".csv")]
+    assert not any("002_S_0413" in text for text in texts)
+    assert "fetch; the message stands in the run's log alone" in html.unescape((out / HARD).read_text())
+
+
+def test_seeds_stand_in_the_order_of_numbers_and_the_first_one_is_shown(tmp_path: Path) -> None:
+    records = [full("regismcan", seed, 0.3) for seed in (10, 2)]
+    records[0] = records[0].model_copy(update={"failures": []})
+    page = (site_of(tmp_path, *records) / "methods/regismcan.html").read_text()
+    assert page.index("regismcan, seed 2,") < page.index("regismcan, seed 10,")
+    assert page.count("the volume in the plane of the answer") == len(records[1].failures)
+
+
+def test_every_degradation_of_a_clean_board_is_followed(tmp_path: Path) -> None:
+    def at(degradation: str, severity: int) -> Record:
+        unit = example("regismcan", gathering="hard").unit.model_copy(update={"degradation": degradation, "severity": severity})
+        return example("regismcan", 1, 0.5, unit=unit, role="network")
+
+    out = site_of(tmp_path, at("clean", 0), at("blur", 1), at("noise", 1), at("noise", 2))
+    page = (out / HARD).read_text()
+    assert "as blur grows" in page
+    assert "as noise grows" in page
+    noise = (out / "boards/toy-hard-none-x1-noise-2.html").read_text()
+    assert "as noise grows" in noise
+    assert "as blur grows" not in noise
+
+
+def test_boards_whose_names_run_together_have_pages_of_their_own(tmp_path: Path) -> None:
+    units = [
+        Unit(dataset=dataset, gathering=gathering, split="none", scale=1, method="constant", seed=1)
+        for dataset, gathering in (("a", "b-c"), ("a-b", "c"))
+    ]
+    out = site_of(tmp_path, *(example(unit=unit) for unit in units))
+    assert len(list((out / "boards").glob("*.html"))) == 2
+
+
+def test_sums_that_are_no_whole_numbers_come_out_alike_however_many_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With hundreds of volumes the order of a sum depends on the number of threads."""
+    rng, volumes = np.random.default_rng(3), 610
+    records = []
+    for seed in (1, 2, 3):
+        first = full("regismcan", seed).metrics[4]
+        metrics = [
+            first.model_copy(update={"metric": name, "sums": rng.random((volumes, 1)).tolist(), "counts": [1] * volumes})
+            for name in ("fine_recall@1", "mean_reciprocal_rank", "centre_voxel")
+        ]
+        names = [f"v{number}" for number in range(volumes)]
+        records.append(example("regismcan", seed, role="network", metrics=metrics, volumes=names))
+    listed = stored(tmp_path, *records)
+    build_site(listed, registry(), tmp_path / "a")
+    monkeypatch.setattr("atombench.board.site.MANY", 1)
+    build_site(listed, registry(), tmp_path / "b", processes=2)
+    for name in ("results.csv", HARD):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_a_number_of_parameters_beyond_all_bounds_is_not_known(tmp_path: Path) -> None:
+    page = (site_of(tmp_path, example("regismcan", role="network", about={"parameters": 10**400})) / HARD).read_text()
+    assert "not known: nothing was run here, or the run did not say" in page
+
+
+def test_provenance_tells_what_differs_between_the_steps(tmp_path: Path) -> None:
+    record = example("regismcan", role="network")
+    later = record.predicting.model_copy(update={"commit": "d" * 40, "dirty": True}) if record.predicting else None
+    out = site_of(tmp_path, record.model_copy(update={"predicting": later}))
+    assert (
+        "<dt>predicting: commit</dt><dd>" + "d" * 40 + " and uncommitted changes"
+        in (out / "methods/regismcan.html").read_text()
+    )
+    assert "cccccccccccc, dddddddddddd+" in (out / "index.html").read_text()

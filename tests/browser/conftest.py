@@ -11,8 +11,7 @@ from atombench.audit.boards import audit_board
 from atombench.audit.volumes import audit_volumes
 from atombench.board.site import build_site
 from atombench.evaluation.record import Record, Unit
-from tests.board.made import stored
-from tests.board.test_cards import registry
+from tests.board.made import registry, stored
 from tests.browser.chrome import chrome, errors
 from tests.conftest import volume_set
 from tests.evaluation.records import example, full

@@ -67,11 +67,15 @@
     });
   };
 
+  const frameOfSection = () => {
+    const {xaxis, yaxis} = square("a", "b");
+    return {xaxis, yaxis: {...yaxis, autorange: "reversed"}};
+  };
   const drawSection = (plotly) => {
     const {shown} = chosen(), side = data.section, pixels = bytes(shown.pixels);
     const z = Array.from({length: side}, (_, row) => Array.from(pixels.slice(row * side, (row + 1) * side)));
     const trace = {type: "heatmap", z, zmin: 0, zmax: 255, colorscale: [[0, "#000"], [1, "#fff"]], showscale: false};
-    plotly.react("pixels", [trace], layout({...square("a", "b"), width: 270, height: 270}), QUIET);
+    plotly.react("pixels", [trace], layout({...frameOfSection(), width: 270, height: 270}), QUIET);
   };
 
   const sheet = (corners, colour) => ({
@@ -103,7 +107,7 @@
     ];
     if (answer?.corners) traces.push(sheet(answer.corners, ANSWERED));
     if (answer) traces.push(frame(boxOf(answer.box)));
-    const axis = (text) => ({title: {text}, range: [0, edge - 1], showbackground: false});
+    const axis = (text) => ({title: {text}, range: [-0.5, edge - 0.5], showbackground: false});
     const scene = {aspectmode: "cube", xaxis: axis("i"), yaxis: axis("j"), zaxis: axis("k")};
     plotly.react(place, traces, layout({scene, margin: {l: 0, r: 0, t: 0, b: 0}, width: 290, height: 290}), QUIET);
   };
@@ -144,5 +148,5 @@
     element("centre").addEventListener("click", () => { toSection(); drawPlanes(plotly); });
     sliders.forEach((slider) => slider.addEventListener("input", () => drawPlanes(plotly)));
     document.documentElement.dataset.ready = "";
-  });
+  }, (error) => { element("verdict").textContent = error.message; });
 })();
