@@ -36,7 +36,7 @@ def chrome(*more: str, scripts: bool = True, own: int = 0) -> Iterator[Any]:
     with webdriver.Chrome(options=options, service=Service(str(driver))) as running:
         yield running
         assert errors(running) == []
-        assert [url for url in asked(running) if not url.startswith(f"http://127.0.0.1:{own}/")] == []
+        assert [url for url in elsewhere(asked(running)) if not url.startswith(f"http://127.0.0.1:{own}/")] == []
 
 
 def errors(running: Any) -> list[str]:
@@ -45,11 +45,14 @@ def errors(running: Any) -> list[str]:
 
 
 def asked(running: Any) -> list[str]:
-    """Addresses off this machine's file system that the browser has asked for since the last call."""
+    """Addresses that the browser has asked for since the last call."""
     events = [json.loads(entry["message"])["message"] for entry in running.get_log("performance")]
-    every = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
-    assert every
-    return [url for url in every if not url.startswith(("file:", "data:", "blob:"))]
+    return [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+
+
+def elsewhere(urls: list[str]) -> list[str]:
+    """Those that are not on this machine's file system."""
+    return [url for url in urls if not url.startswith(("file:", "data:", "blob:"))]
 
 
 @contextmanager
