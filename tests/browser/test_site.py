@@ -85,6 +85,8 @@ def test_nonsense_in_the_address_is_passed_over(site: Path, browser: Any) -> Non
     for nonsense in (
         "#sort=nothing.desc&family=<b>&open={&columns=..",
         "#open=[null,7,{}]",
+        "#open=null",
+        "#open=7",
         "#%",
         "#sort=recall1.sideways&q=%FF",
     ):
@@ -120,6 +122,7 @@ def test_a_row_opens_to_where_its_numbers_come_from(site: Path, browser: Any) ->
     assert 'open=["regismcan"]' in address(browser)
     at(browser, site / HARD, address(browser))
     assert browser.execute_script("return document.querySelectorAll('td.opened dl').length") == 2
+    assert 'open=["regismcan"]' in address(browser)
 
 
 def test_the_way_to_another_board_keeps_what_was_chosen(site: Path, browser: Any) -> None:

@@ -98,10 +98,12 @@
     apply(wanted >= 0 && ["asc", "desc"].includes(direction) ? [[wanted, direction]] : []);
     let opened = [];
     try { opened = JSON.parse(state.get("open") ?? "[]"); } catch { /* not one of our addresses */ }
+    if (!Array.isArray(opened)) opened = [];
     for (const node of nodes) {
       const button = node.querySelector("button.open");
-      if (button && opened.includes?.(node.dataset.method) !== open.has(node.dataset.method)) toggle(node, button);
+      if (button && opened.includes(node.dataset.method) !== open.has(node.dataset.method)) toggle(node, button);
     }
+    write();
   };
   const apply = (order = null) => {
     for (const box of all("[data-column]")) {
