@@ -20,7 +20,7 @@ from atombench.board.rows import Row
 from atombench.board.shown import Shown
 from atombench.evaluation.record import Record
 from atombench.methods.table import CONTROLS
-from atombench.volumes.registry import DatasetRow
+from atombench.volumes.registry import DatasetRow, is_open
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def board_page(board: BoardContent, severities: Mapping[str, Mapping[int, Sequen
 
 
 def _why_no_cases(board: BoardContent) -> str:
-    if board.dataset is None or board.dataset.restricted:
+    if not is_open(board.dataset):
         return "the licence of these data does not allow it, or is not known"
     if is_secret(str(board.place.named["gathering"])):
         return "the board is secret"

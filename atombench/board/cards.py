@@ -11,7 +11,7 @@ from atombench.atom.secret import is_secret
 from atombench.audit.record import BoardFindings, VolumeFindings
 from atombench.audit.tables import Finding, board_table, by_split, volume_table
 from atombench.board.audit_figures import audit_figure, histogram_figure
-from atombench.volumes.registry import DatasetRow
+from atombench.volumes.registry import DatasetRow, is_open
 
 Findings = VolumeFindings | BoardFindings
 UNKNOWN = "not in the registry"
@@ -87,7 +87,7 @@ def make_cards(findings: Sequence[Findings], datasets: dict[str, DatasetRow]) ->
     cards = []
     for found in sorted(about, key=lambda one: (one.dataset, one.scale)):
         row = datasets.get(found.dataset)
-        shown = found.redacted() if row is None or row.restricted else found
+        shown = found if is_open(row) else found.redacted()
         cards.append(_card(shown, [board for board in boards if board.volumes == found.digest], row))
     return cards
 

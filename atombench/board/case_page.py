@@ -13,7 +13,7 @@ from atombench.audit.record import Case
 from atombench.board.pictures import case_picture, corners_of, edge_of
 from atombench.board.place import Place
 from atombench.board.rendering import embedded, rendered
-from atombench.evaluation.record import Answer, Record
+from atombench.evaluation.record import Answer, Record, first_runs
 
 
 def case_page(place: Place, cases: Sequence[Case], records: Sequence[Record], methods: Sequence[str]) -> str:
@@ -44,8 +44,7 @@ def case_page(place: Place, cases: Sequence[Case], records: Sequence[Record], me
 
 def _answers(records: Sequence[Record], methods: Sequence[str], sections: set[int]) -> dict[str, dict[int, Answer]]:
     """Answers of the first seed of each method, by section."""
-    ended = sorted((one for one in records if one.status == "complete"), key=lambda one: -one.unit.seed)
-    first = {record.unit.method: record for record in ended}
+    first = first_runs(records)
     found: Mapping[str, dict[int, Answer]] = {
         name: {one.section: one for one in first[name].answers if one.section in sections} for name in methods if name in first
     }

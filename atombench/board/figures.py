@@ -12,7 +12,7 @@ from typing import Any
 from atombench.board.columns import LOWEST_DRAWN, written
 from atombench.board.rows import Row
 from atombench.evaluation.protocols import FINE_DEPTHS, PRIMARY
-from atombench.evaluation.record import Record
+from atombench.evaluation.record import Record, first_runs
 from atombench.methods.table import CONTROLS
 
 BEST = 12  # methods drawn besides the controls
@@ -132,7 +132,7 @@ def curve_figure(rows: Sequence[Row], records: Sequence[Record]) -> Figure:
 
 def reliability_figure(rows: Sequence[Row], records: Sequence[Record]) -> Figure:
     """Confidence in the best box against how often it is right; first seed."""
-    first = _first(records)
+    first = first_runs(records)
     traces = []
     for number, row in enumerate(rows):
         bins = first[row.method].reliability if row.method in first else []
@@ -152,7 +152,7 @@ def reliability_figure(rows: Sequence[Row], records: Sequence[Record]) -> Figure
 
 def error_figure(rows: Sequence[Row], records: Sequence[Record]) -> Figure:
     """Distribution of the distance of the predicted centre, in mm where a voxel's size is known; first seed."""
-    first = _first(records)
+    first = first_runs(records)
     traces, units = [], set()
     for number, row in enumerate(rows):
         errors = first[row.method].errors if row.method in first else {}
@@ -168,12 +168,6 @@ def error_figure(rows: Sequence[Row], records: Sequence[Record]) -> Figure:
     }
     caption = "Share of sections whose predicted centre lies within a distance of the true one. First seed."
     return _figure("errors", "Distribution of errors", caption, traces, axes, "no method on this board gives poses")
-
-
-def _first(records: Sequence[Record]) -> dict[str, Record]:
-    """The first seed of each method that has ended well."""
-    ended = sorted((one for one in records if one.status == "complete"), key=lambda one: -one.unit.seed)
-    return {record.unit.method: record for record in ended}
 
 
 def _figure(

@@ -17,7 +17,7 @@ from atombench.board.rendering import rendered
 from atombench.board.rows import Row
 from atombench.board.shown import Shown
 from atombench.board.staging import Part, Staging
-from atombench.evaluation.record import Record
+from atombench.evaluation.record import Record, first_runs
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def method_part(
         pictures: whether failures may be shown.
     """
     mine = [(key, cells[row.method]) for key, cells in strata.items() if row.method in cells]
-    first = next((record for record in records if record.status == "complete"), None)
+    first = first_runs(records).get(row.method)
     return rendered(
         "method_part.html.j2", place=place, row=row, strata=_stratum_lines(mine), runs=[as_list(lines) for lines in shown.runs],
         failures=first.failures if first and pictures else [], why=_why_no_failures(first, pictures),

@@ -24,7 +24,7 @@ from atombench.board.tables import COLUMNS as TABLE
 from atombench.board.tables import csv_lines, long_table
 from atombench.evaluation.record import Record
 from atombench.runs import LostRun, RunEntry, load_board
-from atombench.volumes.registry import DatasetRow
+from atombench.volumes.registry import DatasetRow, is_open
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class BoardTask:
     @property
     def pictures(self) -> bool:
         """Whether volumes of the board may be shown."""
-        return self.dataset is not None and not self.dataset.restricted and not is_secret(str(self.place.named["gathering"]))
+        return is_open(self.dataset) and not is_secret(str(self.place.named["gathering"]))
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def _half(task: BoardTask) -> _Half:
     records = [result.record for result in results]
     there = {record.unit.key for record in records}
     lost = [one for one in task.lost if one.unit.key not in there]
-    if task.dataset is None or task.dataset.restricted:
+    if not is_open(task.dataset):
         records = [record.model_copy(update={"reason": _unnamed(record.reason)}) for record in records]
         lost = [one.model_copy(update={"reason": _unnamed(one.reason)}) for one in lost]
     rows, pairs = make_rows(records, lost)

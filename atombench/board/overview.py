@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from markupsafe import Markup
@@ -22,7 +23,7 @@ from atombench.board.place import COORDINATES
 from atombench.board.rendering import rendered
 from atombench.board.rows import Row
 from atombench.board.transfer import transfers
-from atombench.evaluation.record import Record
+from atombench.evaluation.record import Record, in_order
 from atombench.volumes.registry import DatasetRow
 from atombench.volumes.volume_set import SPLITS
 
@@ -39,10 +40,10 @@ class Overview:
     links: Mapping[str, str]
     left_out: Sequence[str]
 
-    @property
+    @cached_property
     def records(self) -> list[Record]:
         """Records of the platform's own methods, without what no page over all boards shows."""
-        return sorted((record for board in self.boards for record in board.kept), key=lambda record: record.unit.key)
+        return sorted((record for board in self.boards for record in board.kept), key=in_order)
 
     @property
     def commits(self) -> list[str]:

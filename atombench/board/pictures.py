@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
 
 import numpy as np
 from markupsafe import Markup
@@ -20,14 +19,6 @@ PLANES = ((0, 1, 2), (1, 0, 2), (2, 0, 1))  # axis that is cut, axis to the righ
 AXES = "ijk"
 TRUE = "#2a9d5c"
 ABOUT = "A section, and three planes of its volume through the place where it was cut, with its outline and a correct box"
-
-
-@dataclass(frozen=True)
-class Outline:
-    """A section's four corners in voxels, (4, 3), in order around it, and the colour of its outline."""
-
-    corners: NDArray[np.float64]
-    colour: str
 
 
 def edge_of(case: Case) -> int:
@@ -50,7 +41,7 @@ def corners_of(centre: list[float], normal: list[float], grid: BlockGrid) -> NDA
 def case_picture(case: Case) -> Markup:
     """A section and its place: the section enlarged, then the planes through its centre, with its outline and a correct box."""
     volume, grid = voxels_of(case), BlockGrid(edge_of(case) // BlockGrid(1).edge)
-    outline = Outline(corners_of(case.centre, case.normal, grid), TRUE)
+    corners = corners_of(case.centre, case.normal, grid)
     box = (grid.box_starts[case.boxes[0]], grid.fine_edge) if case.boxes else None
     pixels = np.frombuffer(base64.b64decode(case.pixels), np.uint8).reshape(grid.section, grid.section)
     parts = [_image(pixels, 0, 20, SIDE * 2 // 3), _text(0, "the section")]
@@ -59,11 +50,9 @@ def case_picture(case: Case) -> Markup:
         at = int(np.clip(round(case.centre[axis]), 0, grid.edge - 1))
         plane = np.take(volume, at, axis=axis)  # (right, up)
         parts += [_image(plane.T[::-1], x, 20, SIDE), _text(x, f"the volume at {AXES[axis]} = {at}")]
-        parts.append(_polygon(_projected(outline.corners, right, up, x, grid.edge), outline.colour, 2.5))
+        parts.append(_polygon(_projected(corners, right, up, x, grid.edge), 2.5))
         if box:
-            parts.append(
-                _polygon(_projected(_square(*box, right, up), right, up, x, grid.edge), outline.colour, 1, dashed=True)
-            )
+            parts.append(_polygon(_projected(_square(*box, right, up), right, up, x, grid.edge), 1, dashed=True))
     width = 4 * (SIDE + GAP) - SIDE // 3 - GAP
     form = Markup('<svg class="case" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>')
     return form.format(width, SIDE + 24, ABOUT, Markup("").join(parts))
@@ -88,10 +77,10 @@ def _image(pixels: NDArray[np.uint8], x: float, y: float, side: int) -> Markup:
     return form.format(as_png(pixels / 255), x, y, side, side)
 
 
-def _polygon(points: list[tuple[float, float]], colour: str, width: float, dashed: bool = False) -> Markup:
+def _polygon(points: list[tuple[float, float]], width: float, dashed: bool = False) -> Markup:
     where = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     dash = Markup(' stroke-dasharray="5 4"') if dashed else ""
-    return Markup('<polygon points="{}" fill="none" stroke="{}" stroke-width="{}"{}/>').format(where, colour, width, dash)
+    return Markup('<polygon points="{}" fill="none" stroke="{}" stroke-width="{}"{}/>').format(where, TRUE, width, dash)
 
 
 def _text(x: float, text: str) -> Markup:

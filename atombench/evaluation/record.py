@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +24,12 @@ Origin = Literal["platform", "submitted method", "submitted predictions"]
 def in_order(record: Record) -> tuple[object, ...]:
     """What records are sorted by: board, method, seed."""
     return (*record.unit.board, record.unit.method, record.unit.seed)
+
+
+def first_runs(records: Sequence[Record]) -> dict[str, Record]:
+    """The first seed of each method that has ended well."""
+    ended = sorted((one for one in records if one.status == "complete"), key=in_order, reverse=True)
+    return {record.unit.method: record for record in ended}
 
 
 def quoted(part: object) -> str:

@@ -269,7 +269,11 @@ def may_be_shown(name: str, path: Path = DATASETS) -> bool:
     Raises:
         ConfigError: the file is missing or a row is not valid.
     """
-    row = read_registry(path).get(name)
+    return is_open(read_registry(path).get(name))
+
+
+def is_open(row: Row | None) -> bool:
+    """Whether a dataset's pictures and names may be shown: not where it is restricted, or has no row."""
     return row is not None and not row.restricted
 
 
