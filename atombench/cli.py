@@ -58,7 +58,7 @@ def _dispatch(name: str, arguments: list[str]) -> None:
 
     import typer
 
-    from atombench.orphans import follow_main
+    from atombench.workflow.processes import follow_main
 
     follow_main()
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)

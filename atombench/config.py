@@ -9,14 +9,14 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
-from atombench.atom.sampling import GATHERINGS, SPLIT_RULES
+from atombench.engine.method_name import MethodName
+from atombench.engine.registry import build, default_options, entry_of, resolved_options
 from atombench.errors import ConfigError, unknown_name
-from atombench.evaluation.record import Unit
-from atombench.methods.label import Label
-from atombench.methods.registry import build, default_options, entry_of, resolved_options
-from atombench.methods.table import CONTROLS
-from atombench.paths import DATASETS
-from atombench.schema import validated
+from atombench.io.paths import DATASETS
+from atombench.io.schema import validated
+from atombench.records.record import Unit
+from atombench.tasks.atom.methods.table import CONTROLS
+from atombench.tasks.atom.sampling import GATHERINGS, SPLIT_RULES
 from atombench.volumes.registry import read_registry
 
 T = TypeVar("T")
@@ -159,7 +159,7 @@ def check_run(content: Any, source: str = "config", registry: Path = DATASETS, b
             msg = f"{source}: without: {unknown_name('control', name, set(CONTROLS) - set(run.methods))}"
             raise ConfigError(msg)
     for method, overrides in run.all_methods.items():
-        if Label.read(method).source:
+        if MethodName.read(method).source:
             msg = f"{source}: methods: {method!r} names a dataset; that is what transfer is for"
             raise ConfigError(msg)
         options = resolved_options(method, overrides, defaults)

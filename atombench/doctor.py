@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from atombench.engine.sandbox.parent import landlock_works, namespaces, seccomp_works
 from atombench.errors import AtomBenchError
-from atombench.files import file_digest
-from atombench.methods.sandbox import landlock_works, namespaces, seccomp_works
+from atombench.io.files import file_digest
 from atombench.tracking import check_store, without_password
 from atombench.volumes.fetch import DATA_DIRS, SourceFile, data_dirs, find_local
 from atombench.volumes.registry import DatasetRow

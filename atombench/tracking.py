@@ -23,9 +23,9 @@ from typing import Any
 
 from atombench import PROTOCOL
 from atombench.errors import DataError
-from atombench.files import written_whole
+from atombench.io.files import written_whole
 from atombench.progress import logger, tracked
-from atombench.runs import Result
+from atombench.records.run_list import Result
 
 UNIT_TAG = "atombench.unit"
 RECORD_TAG = "atombench.record_sha256"

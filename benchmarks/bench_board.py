@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.timing import REPEATS
 from tests.browser.chrome import opened
-from tests.evaluation.records import full
+from tests.records.made import full
 
 CONTROLS = ("random", "constant", "section-only", "volume-only", "oracle-coarse", "exhaustive")
 DATASETS = ("mni-subjects", "vesselmnist3d", "ixi-t1", "hippocampus", "organmnist3d")

@@ -10,10 +10,10 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from atombench.atom import cut_sections
-from atombench.atom.sections import available_threads
+from atombench.tasks.atom import cut_sections
+from atombench.tasks.atom.sections import available_threads
 from benchmarks.timing import REPEATS, median_seconds
-from tests.atom.naive import naive_section, random_poses
+from tests.tasks.atom.naive import naive_section, random_poses
 
 MANY, FEW = 200_000, 2000
 

@@ -9,14 +9,14 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from atombench.atom.manifest import Manifest, make_manifest
-from atombench.evaluation.evaluate import evaluate
-from atombench.evaluation.statistics import RESAMPLES, bootstrap_weights
-from atombench.methods.contract import Predictions
+from atombench.engine.contract import Predictions
+from atombench.statistics.bootstrap import RESAMPLES, bootstrap_weights
+from atombench.tasks.atom.evaluate import evaluate
+from atombench.tasks.atom.manifest import Manifest, make_manifest
 from atombench.volumes.volume_set import VolumeSet
 from benchmarks.timing import REPEATS, median_seconds
 from tests.conftest import volume_set
-from tests.evaluation.test_protocols import naive
+from tests.tasks.atom.test_metrics import naive
 
 VOLUMES, FEW = 596, 3  # 168 sections each
 

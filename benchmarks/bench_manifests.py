@@ -13,9 +13,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from atombench.atom.geometry import BlockGrid
-from atombench.atom.manifest import Manifest, draw_parts
-from atombench.atom.sampling import SPLIT_RULES, sampler
+from atombench.tasks.atom.geometry import BlockGrid
+from atombench.tasks.atom.manifest import Manifest, draw_parts
+from atombench.tasks.atom.sampling import SPLIT_RULES, sampler
 from atombench.volumes.medmnist import package_info
 from atombench.volumes.volume_set import SPLITS
 from benchmarks.timing import median_seconds

@@ -26,26 +26,26 @@ def measure(method: str, scale: int) -> dict[str, float]:
     """Train for some steps in this process; memory in GiB, seconds per step (median)."""
     import torch
 
-    from atombench.atom.manifest import make_manifest
-    from atombench.cost import peak_gpu_memory_mib
-    from atombench.methods.contract import Resources, make_task
-    from atombench.methods.registry import build
-    from atombench.provenance import peak_memory_mib
-    from atombench.training.device import resolved_device
-    from atombench.training.loop import Training
+    from atombench.engine.contract import Resources, make_training
+    from atombench.engine.registry import build
+    from atombench.engine.training.device import resolved_device
+    from atombench.engine.training.loop import TrainingLoop
+    from atombench.provenance.code import peak_memory_mib
+    from atombench.provenance.cost import peak_gpu_memory_mib
+    from atombench.tasks.atom.manifest import make_manifest
     from tests.conftest import volume_set
 
     noise = np.random.default_rng(0).random((VOLUMES, *[20 * scale] * 3), dtype=np.float32)
     some = volume_set((VOLUMES - 4, 2, 2), noise)
-    task = make_task(some, make_manifest(some, "hard", "none", scale))
-    times, step = [], Training._step
+    task = make_training(some, make_manifest(some, "hard", "none", scale))
+    times, step = [], TrainingLoop._step
 
-    def timed(self: Training, *arguments: object) -> None:
+    def timed(self: TrainingLoop, *arguments: object) -> None:
         start = time.perf_counter()
         step(self, *arguments)  # type: ignore[arg-type]
         times.append(time.perf_counter() - start)
 
-    Training._step = timed  # type: ignore[method-assign]
+    TrainingLoop._step = timed  # type: ignore[method-assign]
     device = resolved_device("auto")
     options = {"batch_volumes": BATCH_VOLUMES, "batch_sections": BATCH_SECTIONS, "steps": STEPS, "validations": 1}
     build(method, options).fit(task, Resources(seed=1, device=device, threads=torch.get_num_threads()))

@@ -9,8 +9,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from atombench.atom.geometry import BlockGrid
-from atombench.methods.exhaustive import _flat_places, _nearest, _with_ones
+from atombench.tasks.atom.geometry import BlockGrid
+from atombench.tasks.atom.methods.exhaustive import _flat_places, _nearest, _with_ones
 from benchmarks.timing import REPEATS, median_seconds
 
 QUERIES = 168

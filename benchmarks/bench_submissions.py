@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from atombench.methods.contract import Predictions
+from atombench.engine.contract import Predictions
 from atombench.submissions.export import export_predictions
 from atombench.submissions.guarded import guarded_validate
 from atombench.submissions.score import score

@@ -1,4 +1,4 @@
-"""Training steps at batch 128 against the same steps with nothing shared or left out, and what supplying data costs."""
+"""TrainingLoop steps at batch 128 against the same steps with nothing shared or left out, and what supplying data costs."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from atombench.atom.geometry import BlockGrid
-from atombench.atom.manifest import make_manifest
-from atombench.methods.contract import make_task
-from atombench.methods.network import NetworkOptions
-from atombench.methods.registry import build
-from atombench.methods.table import METHODS
-from atombench.training.device import resolved_device
-from atombench.training.feed import Batch, SectionFeed
-from atombench.training.loop import optimizer_of
+from atombench.engine.contract import make_training
+from atombench.engine.registry import build
+from atombench.engine.training.device import resolved_device
+from atombench.engine.training.loop import optimizer_of
+from atombench.tasks.atom.geometry import BlockGrid
+from atombench.tasks.atom.learning.feed import Batch, SectionFeed
+from atombench.tasks.atom.manifest import make_manifest
+from atombench.tasks.atom.methods.network import NetworkOptions
+from atombench.tasks.atom.methods.table import METHODS
 from benchmarks.timing import REPEATS, median_seconds
 from tests.conftest import volume_set
-from tests.methods.naive import NaiveReleased, described_loss
+from tests.tasks.atom.methods.naive import NaiveReleased, described_loss
 
 GRID, BATCH, STEPS = BlockGrid(1), 128, 64
 LAYOUTS = ((8, 16), (1, 128))  # volumes and sections of each
@@ -33,7 +33,7 @@ SCHEDULE = NetworkOptions().schedule()
 def main() -> None:
     device = resolved_device("auto")
     some = volume_set((60, 2, 2), np.random.default_rng(0).random((64, 20, 20, 20), dtype=np.float32))
-    task = make_task(some, make_manifest(some, "hard", "none", 1))
+    task = make_training(some, make_manifest(some, "hard", "none", 1))
     feed = SectionFeed(task.volumes, task.train, GRID, device)
     print(f"{torch.get_num_threads()} threads, {device}; median of {REPEATS}; batch {BATCH}")
     released, described = (network(name, device) for name in ("regismcan-released", "regismcan"))

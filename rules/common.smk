@@ -7,20 +7,20 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from atombench.atom.secret import is_secret, read_key
+from atombench.tasks.atom.secret import is_secret, read_key
 from atombench.config import check_run
-from atombench.damage import cut_short, still_missing
-from atombench.dead_jobs import end_jobs, jobs_left_behind
+from atombench.workflow.truncated import cut_short, still_missing
+from atombench.workflow.jobs import end_jobs, jobs_left_behind
 from atombench.errors import AtomBenchError
-from atombench.evaluation.record import Unit
-from atombench.methods.label import Label
-from atombench.methods.registry import code_of, default_options, entry_of, resolved_options
-from atombench.methods.table import METHODS
-from atombench.orphans import lead_steps
-from atombench.provenance import code_digest
-from atombench.schema import read_yaml
-from atombench.stale_lock import release_stale_lock
-from atombench.submissions.picked_up import pick_up
+from atombench.records.record import Unit
+from atombench.engine.method_name import MethodName
+from atombench.engine.registry import code_of, default_options, entry_of, resolved_options
+from atombench.tasks.atom.methods.table import METHODS
+from atombench.workflow.processes import lead_steps
+from atombench.provenance.code import code_digest
+from atombench.io.schema import read_yaml
+from atombench.workflow.run_lock import release_stale_lock
+from atombench.submissions.discovery import pick_up
 from atombench.tracking import VARIABLE as TRACKING_SERVER
 from atombench.volumes.registry import Row, read_registry
 from atombench.volumes.sources import READERS
@@ -182,7 +182,7 @@ def trained(name):
     """What the train step wrote for a unit; a method trained on another dataset takes it from there."""
 
     def path(wildcards):
-        label = Label.read(wildcards.method)
+        label = MethodName.read(wildcards.method)
         place = {**dict(wildcards.items()), "method": label.configured, "dataset": label.source or wildcards.dataset}
         return f"{UNIT}/{name}".format(**place)
 
@@ -191,7 +191,7 @@ def trained(name):
 
 def method_options(wildcards):
     """The method's options as JSON: defaults with this run's overrides."""
-    method = Label.read(wildcards.method).configured
+    method = MethodName.read(wildcards.method).configured
     return json.dumps(resolved_options(method, RUN.all_methods[method], DEFAULTS), sort_keys=True)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from atombench.atom.manifest import Manifest, make_manifest
+from atombench.tasks.atom.manifest import Manifest, make_manifest
 from atombench.volumes.curate import curate
 from atombench.volumes.fetch import fetch
 from atombench.volumes.registry import find_row

@@ -13,17 +13,17 @@ import numpy as np
 import pytest
 import yaml
 
-from atombench.atom.manifest import Manifest
 from atombench.config import check_run
+from atombench.engine.answers import save_predictions
+from atombench.engine.contract import Predictions
 from atombench.errors import ConfigError
-from atombench.evaluation.evaluate import evaluate
-from atombench.methods.contract import Predictions
-from atombench.methods.predictions import save_predictions
-from atombench.methods.table import CONTROLS
-from atombench.schema import read_yaml
+from atombench.io.schema import read_yaml
+from atombench.tasks.atom.evaluate import evaluate
+from atombench.tasks.atom.manifest import Manifest
+from atombench.tasks.atom.methods.table import CONTROLS
 from atombench.volumes.volume_set import VolumeSet
 from tests.conftest import ROOT, volume_set
-from tests.evaluation.records import example
+from tests.records.made import example
 from tests.volumes.building import plain
 
 STEP = {"facts": {}, "cost": example().training.model_dump()}
@@ -265,8 +265,8 @@ def test_train_refuses_options_that_are_not_json_or_not_its_own(toy: VolumeSet, 
 
 
 def test_evaluate_refuses_predictions_of_another_manifest(toy: VolumeSet, toy_manifest: Manifest, tmp_path: Path) -> None:
-    from atombench.methods.contract import Predictions
-    from atombench.methods.predictions import save_predictions
+    from atombench.engine.answers import save_predictions
+    from atombench.engine.contract import Predictions
 
     toy.save(tmp_path / "v.npz")
     toy_manifest.save(tmp_path / "m.parquet")

@@ -12,11 +12,11 @@ import pytest
 import requests
 
 from atombench.errors import DataError
-from atombench.evaluation.record import Record, save_record
-from atombench.runs import Result, load_results, save_run
+from atombench.records.record import Record, save_record
+from atombench.records.run_list import Result, load_results, save_run
 from atombench.tracking import EXPERIMENT, SOURCE_TAG, UNIT_TAG, check_store, mirror, source_of, store_address, without_password
 from tests.conftest import ROOT
-from tests.evaluation.records import example
+from tests.records.made import example
 from tests.workflow.running import BIN
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from atombench.pictures import as_png
+from atombench.io.images import as_png
 from atombench.volumes.volume_set import SPLITS, VolumeSet
 
 SHOWN_PER_SPLIT = 6

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from atombench.files import write_json
-from atombench.schema import read_model
+from atombench.io.files import write_json
+from atombench.io.schema import read_model
 
 HIDDEN = "(not shown)"
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from atombench.atom.secret import is_secret
 from atombench.audit.record import BoardFindings
 from atombench.audit.tables import Finding, board_table
 from atombench.board import figures
@@ -18,8 +17,9 @@ from atombench.board.place import COORDINATES, Place
 from atombench.board.rendering import embedded, rendered
 from atombench.board.rows import Row
 from atombench.board.shown import Shown
-from atombench.evaluation.record import Record
-from atombench.methods.table import CONTROLS
+from atombench.records.record import Record
+from atombench.tasks.atom.methods.table import CONTROLS
+from atombench.tasks.atom.secret import is_secret
 from atombench.volumes.registry import DatasetRow, is_open
 
 

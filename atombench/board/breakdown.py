@@ -9,8 +9,8 @@ from itertools import groupby
 
 import pandas as pd
 
-from atombench.evaluation.record import Record, Stratum, in_order
-from atombench.evaluation.statistics import Estimate, estimates
+from atombench.records.record import Record, Stratum, in_order
+from atombench.statistics.bootstrap import Estimate, estimates
 
 COLUMNS = ["board", "method", "kind", "stratum", "value", "ci_low", "ci_high", "chance", "n_volumes", "n_sections", "n_seeds"]
 

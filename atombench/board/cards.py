@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from atombench.atom.secret import is_secret
 from atombench.audit.record import BoardFindings, VolumeFindings
 from atombench.audit.tables import Finding, board_table, by_split, volume_table
 from atombench.board.audit_figures import audit_figure, histogram_figure
+from atombench.tasks.atom.secret import is_secret
 from atombench.volumes.registry import DatasetRow, is_open
 
 Findings = VolumeFindings | BoardFindings

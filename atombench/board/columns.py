@@ -9,8 +9,8 @@ from typing import Literal
 from markupsafe import Markup, escape
 
 from atombench.board.rows import Number, Row
-from atombench.evaluation.protocols import PRIMARY
-from atombench.evaluation.statistics import Estimate
+from atombench.statistics.bootstrap import Estimate
+from atombench.tasks.atom.metrics import PRIMARY
 
 LOWEST_DRAWN = 1e-3  # whiskers stand on a logarithmic axis from here to 1
 Kind = Literal["share", "number", "count", "seconds", "mebibytes"]

@@ -11,9 +11,9 @@ from typing import Any
 
 from atombench.board.columns import LOWEST_DRAWN, written
 from atombench.board.rows import Row
-from atombench.evaluation.protocols import FINE_DEPTHS, PRIMARY
-from atombench.evaluation.record import Record, first_runs
-from atombench.methods.table import CONTROLS
+from atombench.records.record import Record, first_runs
+from atombench.tasks.atom.methods.table import CONTROLS
+from atombench.tasks.atom.metrics import FINE_DEPTHS, PRIMARY
 
 BEST = 12  # methods drawn besides the controls
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")

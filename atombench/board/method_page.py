@@ -17,7 +17,7 @@ from atombench.board.rendering import rendered
 from atombench.board.rows import Row
 from atombench.board.shown import Shown
 from atombench.board.staging import Part, Staging
-from atombench.evaluation.record import Record, first_runs
+from atombench.records.record import Record, first_runs
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class MethodOnBoard:
 
 
 @dataclass(frozen=True)
-class MethodTask:
+class MethodJob:
     """A method whose page is to be made; `link` is its address without folder and ending."""
 
     name: str
@@ -39,7 +39,7 @@ class MethodTask:
     staging: Staging
 
 
-def make_method(task: MethodTask) -> str:
+def make_method(task: MethodJob) -> str:
     """Write a method's page; gives its address."""
     return task.staging.write(f"methods/{task.link}.html", method_page(task.name, task.boards))
 

@@ -6,15 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
-from atombench.atom.secret import is_secret
 from atombench.audit.record import BoardFindings, Case
 from atombench.board.board_page import BoardContent, board_page, make_figures
 from atombench.board.breakdown import by_stratum, stratum_table
-from atombench.board.case_page import case_page
 from atombench.board.downloads import board_bibtex, board_json
 from atombench.board.figures import chosen
 from atombench.board.method_page import method_part
-from atombench.board.paper import trimmed
 from atombench.board.place import Place
 from atombench.board.rows import Row, make_rows
 from atombench.board.shown import show
@@ -22,13 +19,16 @@ from atombench.board.staging import Part, Staging
 from atombench.board.standings import comparison_table
 from atombench.board.tables import COLUMNS as TABLE
 from atombench.board.tables import csv_lines, long_table
-from atombench.evaluation.record import Record
-from atombench.runs import LostRun, RunEntry, load_board
+from atombench.records.record import Record
+from atombench.records.run_list import LostRun, RunEntry, load_board
+from atombench.tasks.atom.panels.case_page import case_page
+from atombench.tasks.atom.panels.paper import trimmed
+from atombench.tasks.atom.secret import is_secret
 from atombench.volumes.registry import DatasetRow, is_open
 
 
 @dataclass(frozen=True)
-class BoardTask:
+class BoardJob:
     """What a board is to be made from.
 
     Attributes:
@@ -97,13 +97,13 @@ class _Half:
     content: BoardContent
 
 
-def make_boards(tasks: Sequence[BoardTask]) -> list[MadeBoard]:
+def make_boards(tasks: Sequence[BoardJob]) -> list[MadeBoard]:
     """Make boards that differ in degradation and severity alone; each shows the scores of all of them."""
     halves = [_half(task) for task in tasks]
     return [_whole(half, task.staging, _severities(half, halves)) for half, task in zip(halves, tasks, strict=True)]
 
 
-def _half(task: BoardTask) -> _Half:
+def _half(task: BoardJob) -> _Half:
     """Read a board's records, make all that needs no other board, and let go of them."""
     results, left_out = load_board(task.entries)
     records = [result.record for result in results]
@@ -152,7 +152,7 @@ def _unnamed(reason: str) -> str:
 
 
 def _content(
-    task: BoardTask, rows: Sequence[Row], records: Sequence[Record], runs: Mapping[str, list[Record]], left_out: Sequence[str]
+    task: BoardJob, rows: Sequence[Row], records: Sequence[Record], runs: Mapping[str, list[Record]], left_out: Sequence[str]
 ) -> BoardContent:
     manifest = records[0].digests.manifest if records else ""
     clean = task.place.named["degradation"] == "clean"  # an audit is of the clean sections

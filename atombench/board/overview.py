@@ -15,15 +15,15 @@ from atombench.audit.tables import Finding
 from atombench.board.cards import Card
 from atombench.board.columns import SCORE, cell, whisker, written
 from atombench.board.one_board import MadeBoard
-from atombench.board.paper import SHOWN as PAPER_METHODS
-from atombench.board.paper import PaperRow, paper_lines, paper_volumes, tables
-from atombench.board.paper import findings as paper_findings
-from atombench.board.pictures import case_picture
 from atombench.board.place import COORDINATES
 from atombench.board.rendering import rendered
 from atombench.board.rows import Row
 from atombench.board.transfer import transfers
-from atombench.evaluation.record import Record, in_order
+from atombench.records.record import Record, in_order
+from atombench.tasks.atom.panels.paper import SHOWN as PAPER_METHODS
+from atombench.tasks.atom.panels.paper import PaperRow, paper_lines, paper_volumes, tables
+from atombench.tasks.atom.panels.paper import findings as paper_findings
+from atombench.tasks.atom.panels.pictures import case_picture
 from atombench.volumes.registry import DatasetRow
 from atombench.volumes.volume_set import SPLITS
 

@@ -8,16 +8,16 @@ from typing import Any
 
 from markupsafe import Markup
 
-from atombench.cost import Cost
-from atombench.evaluation.record import Record
-from atombench.runs import unit_folder
+from atombench.provenance.cost import Cost
+from atombench.records.record import Record
+from atombench.records.run_list import unit_folder
 from atombench.tracking import EXPERIMENT, UNIT_TAG
 
 Line = tuple[str, str]
 
 
 def provenance(run: Record) -> list[Line]:
-    """Label and text of each fact about a run; what the record does not hold is left out."""
+    """MethodName and text of each fact about a run; what the record does not hold is left out."""
     lines: list[Line] = [("run", f"{run.unit.method}, seed {run.unit.seed}, {run.status}"), ("whose", run.origin)]
     if run.reason:
         lines.append(("why it failed", run.reason))

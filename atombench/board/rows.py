@@ -9,14 +9,14 @@ from itertools import groupby
 from typing import Any, Literal
 
 from atombench.board.standings import blind, rank
+from atombench.engine.method_name import MethodName
 from atombench.errors import ConfigError
-from atombench.evaluation.comparison import Comparison, Standing
-from atombench.evaluation.protocols import PRIMARY
-from atombench.evaluation.record import Metric, Origin, Record
-from atombench.evaluation.statistics import Estimate, estimates
-from atombench.methods.label import Label
-from atombench.methods.table import METHODS
-from atombench.runs import LostRun
+from atombench.records.record import Metric, Origin, Record
+from atombench.records.run_list import LostRun
+from atombench.statistics.bootstrap import Estimate, estimates
+from atombench.statistics.comparison import Comparison, Standing
+from atombench.tasks.atom.methods.table import METHODS
+from atombench.tasks.atom.metrics import PRIMARY
 
 CHANCE = "chance"
 MOST_PARAMETERS = 1e15  # nobody has learned more numbers
@@ -178,7 +178,7 @@ def _facts_of(run: Record) -> dict[str, float]:
 def note_of(method: str) -> str:
     """What the table of methods says of a label; submitted methods say it themselves."""
     try:
-        label = Label.read(method)
+        label = MethodName.read(method)
     except ConfigError:
         return ""
     note = METHODS[label.name].note if label.name in METHODS else ""

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from atombench.board.columns import COLUMNS, cell, whisker
 from atombench.board.provenance import Line, provenance
 from atombench.board.rows import Row
-from atombench.evaluation.record import Record
+from atombench.records.record import Record
 
 
 @dataclass(frozen=True)

@@ -16,16 +16,16 @@ from atombench.audit.record import BoardFindings
 from atombench.board import breakdown, standings, tables
 from atombench.board.addresses import addresses
 from atombench.board.cards import Findings, audit_lines, current, make_cards
-from atombench.board.method_page import MethodOnBoard, MethodTask, make_method
-from atombench.board.one_board import BoardTask, MadeBoard, make_boards
+from atombench.board.method_page import MethodJob, MethodOnBoard, make_method
+from atombench.board.one_board import BoardJob, MadeBoard, make_boards
 from atombench.board.overview import Overview, audit_page, dataset_page, methods_page, paper_page, start_page
-from atombench.board.paper import PaperRow
 from atombench.board.place import Place
 from atombench.board.staging import Staging, staging
 from atombench.errors import DataError
-from atombench.evaluation.record import unquoted
 from atombench.progress import logger, tracked
-from atombench.runs import LostRun, RunEntry, nothing_to_show
+from atombench.records.record import unquoted
+from atombench.records.run_list import LostRun, RunEntry, nothing_to_show
+from atombench.tasks.atom.panels.paper import PaperRow
 from atombench.volumes.registry import DatasetRow
 
 T = TypeVar("T")
@@ -75,7 +75,7 @@ def build_site(
         if not any(board.records for board in boards):
             raise DataError(nothing_to_show(left_out))
         over = Overview(boards, cards, links, left_out)
-        methods = [MethodTask(name, links[name], on_boards, stage) for name, on_boards in _by_method(boards).items()]
+        methods = [MethodJob(name, links[name], on_boards, stage) for name, on_boards in _by_method(boards).items()]
         names = [name for board in boards for name in board.files]
         names += tracked(work(make_method, methods), len(methods), "methods", "page")
         names += [stage.write(name, text) for name, text in _pages(over, paper, datasets)]
@@ -113,7 +113,7 @@ def _tasks(
     findings: Sequence[Findings],
     cards: Mapping[str, str],
     stage: Staging,
-) -> tuple[list[list[BoardTask]], dict[str, str]]:
+) -> tuple[list[list[BoardJob]], dict[str, str]]:
     """What is to be made, sister boards together, and the addresses of the methods' pages."""
     parts = {key: unquoted(key) for key in listed} | {_board_key(one): one.unit.board for one in lost}
     slugs = addresses({key: _slug(place) for key, place in parts.items()})
@@ -121,10 +121,10 @@ def _tasks(
     names = {unquoted(entry.unit)[-2] for entries in listed.values() for entry in entries}
     links = addresses({name: name for name in [*map(str, names), *(one.unit.method for one in lost)]})
     audits = [found for found in findings if isinstance(found, BoardFindings)]
-    groups: dict[tuple[str | int, ...], list[BoardTask]] = {}
+    groups: dict[tuple[str | int, ...], list[BoardJob]] = {}
     for key, place in places.items():
         named = place.named
-        task = BoardTask(
+        task = BoardJob(
             place=place, entries=listed.get(key, []), lost=[one for one in lost if _board_key(one) == key],
             dataset=datasets.get(str(named["dataset"])), audits=[one for one in audits if one.dataset == named["dataset"]],
             cards=cards, links=links, places=list(places.values()), staging=stage,

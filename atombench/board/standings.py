@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from atombench.evaluation.comparison import Comparison, Standing, compare, p_values
-from atombench.evaluation.protocols import PRIMARY, Protocol
-from atombench.evaluation.record import Record
-from atombench.evaluation.statistics import COVERAGE, Clustered, point, resampled_methods
-from atombench.methods.swaps import SWAPS
+from atombench.engine.swaps import SWAPS
+from atombench.records.record import Record
+from atombench.statistics.bootstrap import COVERAGE, Clustered, point, resampled_methods
+from atombench.statistics.comparison import Comparison, Standing, compare, p_values
+from atombench.tasks.atom.metrics import PRIMARY, Protocol
 
 TOLD = ("constant", "section-only", "exhaustive")  # what other methods are to be above
 BLIND = {"volume-swap": "volume-blind", "section-swap": "section-blind"}

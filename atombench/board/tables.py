@@ -10,8 +10,8 @@ import pyarrow as pa
 from pyarrow import csv
 
 from atombench.board.rows import Number, Row
-from atombench.evaluation.record import Record
-from atombench.runs import LostRun
+from atombench.records.record import Record
+from atombench.records.run_list import LostRun
 
 BOARD_COLUMNS = ["task", "dataset", "gathering", "split", "scale", "degradation", "severity"]
 COLUMNS = [

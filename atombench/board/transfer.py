@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from atombench.engine.method_name import MethodName
 from atombench.errors import ConfigError
-from atombench.evaluation.protocols import PRIMARY
-from atombench.evaluation.record import Record
-from atombench.evaluation.statistics import Clustered, Estimate, estimate
-from atombench.methods.label import Label
+from atombench.records.record import Record
+from atombench.statistics.bootstrap import Clustered, Estimate, estimate
+from atombench.tasks.atom.metrics import PRIMARY
 
 Kind = tuple[str, str, int, str, int]  # gathering, split, scale, degradation, severity
 
@@ -45,9 +45,9 @@ def transfers(records: Sequence[Record]) -> list[Transfers]:
     return [table for kind in sorted(runs) if (table := _table(kind, runs[kind]))]
 
 
-def _label(method: str) -> Label | None:
+def _label(method: str) -> MethodName | None:
     try:
-        return Label.read(method)
+        return MethodName.read(method)
     except ConfigError:
         return None
 

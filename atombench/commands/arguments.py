@@ -9,10 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from atombench.errors import ConfigError
-from atombench.paths import DATASETS
+from atombench.io.paths import DATASETS
 
 Dataset = Annotated[str, typer.Argument(help="Name of a row of the registry.")]
-MethodName = Annotated[str, typer.Argument(help="Name of a method.")]
+MethodArgument = Annotated[str, typer.Argument(help="Name of a method.")]
 Registry = Annotated[Path, typer.Option(help="Registry of datasets.")]
 Volumes = Annotated[Path, typer.Option(help="Curated volumes (npz).")]
 ManifestFile = Annotated[Path, typer.Option(help="Sample manifest (Parquet).")]

@@ -6,15 +6,15 @@ from typing import Annotated
 
 import typer
 
-from atombench.atom.geometry import BlockGrid
-from atombench.atom.manifest import Manifest
-from atombench.audit.boards import audit_board
 from atombench.audit.record import Source, save_findings
 from atombench.audit.tables import Finding, board_table, volume_table
 from atombench.audit.volumes import audit_volumes
 from atombench.commands.arguments import REGISTRY_DEFAULT, Dataset, Log, Out, Registry, Volumes
 from atombench.errors import DataError
 from atombench.progress import log_to
+from atombench.tasks.atom.audit import audit_board
+from atombench.tasks.atom.geometry import BlockGrid
+from atombench.tasks.atom.manifest import Manifest
 from atombench.volumes.fetch import read_sources
 from atombench.volumes.registry import find_row
 from atombench.volumes.volume_set import VolumeSet

@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from atombench.atom.sections import available_threads
-from atombench.board.paper import read_paper
 from atombench.board.site import build_site
 from atombench.commands.arguments import REGISTRY_DEFAULT, Log, Registry
-from atombench.paths import PAPER_TABLES
+from atombench.io.paths import PAPER_TABLES
 from atombench.progress import log_to, logger
-from atombench.runs import boards_listed, load_audits, load_lost
+from atombench.records.run_list import boards_listed, load_audits, load_lost
+from atombench.tasks.atom.panels.paper import read_paper
+from atombench.tasks.atom.sections import available_threads
 from atombench.volumes.registry import read_registry
 
 

@@ -7,9 +7,9 @@ import typer
 from pydantic import TypeAdapter
 
 from atombench.commands.arguments import Log, Out, parsed_options
+from atombench.io.schema import read_model
 from atombench.progress import log_to, logger
-from atombench.runs import LostRun, save_run
-from atombench.schema import read_model
+from atombench.records.run_list import LostRun, save_run
 
 LOST = TypeAdapter(list[LostRun])
 

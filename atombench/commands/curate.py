@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from atombench.atom.geometry import BlockGrid
 from atombench.commands.arguments import REGISTRY_DEFAULT, Dataset, Log, Out, Registry
 from atombench.progress import log_to, logger
+from atombench.tasks.atom.geometry import BlockGrid
 from atombench.volumes.curate import curate
 from atombench.volumes.fetch import read_receipt
 from atombench.volumes.registry import find_row

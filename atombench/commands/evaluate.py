@@ -8,22 +8,22 @@ from typing import Annotated, Any
 import typer
 from pydantic import TypeAdapter
 
-from atombench.atom.manifest import Manifest
-from atombench.atom.queries import check_belongs
 from atombench.commands.arguments import REGISTRY_DEFAULT, Log, ManifestFile, Registry, Seed, Volumes
+from atombench.engine.answers import load_predictions
+from atombench.engine.method_name import MethodName
+from atombench.engine.registry import code_of, entry_of, is_external
+from atombench.engine.swaps import load_swaps
 from atombench.errors import ConfigError
-from atombench.evaluation.curve import read_curve
-from atombench.evaluation.evaluate import details, evaluate
-from atombench.evaluation.protocols import PRIMARY
-from atombench.evaluation.record import Digests, Metric, Record, StepFile, Unit, save_record
-from atombench.files import file_digest
-from atombench.methods.label import Label
-from atombench.methods.predictions import load_predictions
-from atombench.methods.registry import code_of, entry_of, is_external
-from atombench.methods.swaps import load_swaps
-from atombench.paths import SUBMISSIONS
+from atombench.io.files import file_digest
+from atombench.io.paths import SUBMISSIONS
+from atombench.io.schema import read_model
 from atombench.progress import log_to, logger
-from atombench.schema import read_model
+from atombench.records.curve import read_curve
+from atombench.records.record import Digests, Metric, Record, StepFile, Unit, save_record
+from atombench.tasks.atom.evaluate import details, evaluate
+from atombench.tasks.atom.manifest import Manifest
+from atombench.tasks.atom.metrics import PRIMARY
+from atombench.tasks.atom.queries import check_belongs
 from atombench.volumes.registry import may_be_shown
 from atombench.volumes.volume_set import VolumeSet
 
@@ -150,7 +150,7 @@ def _card(method: str) -> dict[str, Any]:
     from atombench.submissions.problems import Problems  # not needed by the platform's own methods
     from atombench.submissions.validate import read_submission
 
-    submission = read_submission(SUBMISSIONS / Label.read(method).name, problems := Problems())
+    submission = read_submission(SUBMISSIONS / MethodName.read(method).name, problems := Problems())
     if submission is None:
         raise ConfigError("; ".join(problems.lines))
     return submission.card

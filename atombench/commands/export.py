@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from atombench.atom.manifest import Manifest
 from atombench.commands.arguments import Log, ManifestFile, Out
-from atombench.methods.predictions import load_predictions
+from atombench.engine.answers import load_predictions
 from atombench.progress import log_to, logger
 from atombench.submissions.export import export_predictions
+from atombench.tasks.atom.manifest import Manifest
 
 
 def run(

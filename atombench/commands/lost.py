@@ -7,9 +7,9 @@ import typer
 
 from atombench.commands.arguments import Log, Out, parsed_options
 from atombench.config import check_run
-from atombench.files import write_json
-from atombench.lost import lost_runs
+from atombench.io.files import write_json
 from atombench.progress import log_to, logger
+from atombench.workflow.missing import lost_runs
 
 
 def run(

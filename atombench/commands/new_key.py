@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from atombench.atom.secret import VARIABLE, new_key
+from atombench.tasks.atom.secret import VARIABLE, new_key
 
 
 def run(file: Annotated[Path, typer.Argument(help="Where to write the key; outside the repository.")]) -> None:

@@ -5,13 +5,11 @@ from typing import Annotated
 
 import typer
 
-from atombench.atom.manifest import Manifest
-from atombench.atom.queries import make_queries, query_labels, query_order
 from atombench.commands.arguments import (
     Device,
     Log,
     ManifestFile,
-    MethodName,
+    MethodArgument,
     OptionsText,
     Out,
     Seed,
@@ -20,23 +18,25 @@ from atombench.commands.arguments import (
     Weights,
     parsed_options,
 )
-from atombench.cost import Meter
+from atombench.engine.answers import in_manifest_order, save_nothing, save_predictions
+from atombench.engine.contract import Predictions, Resources
+from atombench.engine.failure import MethodFailure, own_faults
+from atombench.engine.registry import build, confined, device_for, entry_of, is_external
+from atombench.engine.swaps import answer_swapped, save_swaps
+from atombench.engine.weights import load_weights
 from atombench.errors import DataError
-from atombench.files import file_digest, write_json
-from atombench.gpu_slots import claim_gpu
-from atombench.methods.contract import Predictions, Resources
-from atombench.methods.failure import MethodFailure, own_faults
-from atombench.methods.oracle_coarse import OracleCoarse
-from atombench.methods.predictions import in_manifest_order, save_nothing, save_predictions
-from atombench.methods.registry import build, confined, device_for, entry_of, is_external
-from atombench.methods.swaps import answer_swapped, save_swaps
-from atombench.methods.weights import load_weights
+from atombench.io.files import file_digest, write_json
 from atombench.progress import log_to, logger
+from atombench.provenance.cost import Meter
+from atombench.tasks.atom.manifest import Manifest
+from atombench.tasks.atom.methods.oracle_coarse import OracleCoarse
+from atombench.tasks.atom.queries import make_queries, query_labels, query_order
 from atombench.volumes.volume_set import VolumeSet
+from atombench.workflow.gpu_lease import claim_gpu
 
 
 def run(
-    method: MethodName,
+    method: MethodArgument,
     volumes: Volumes,
     manifest: ManifestFile,
     weights: Weights,

@@ -8,9 +8,9 @@ from pydantic import BaseModel, RootModel
 
 from atombench.audit.record import Findings
 from atombench.config import RunConfig
-from atombench.evaluation.record import Record
-from atombench.files import write_json
-from atombench.schema import json_schema
+from atombench.io.files import write_json
+from atombench.io.schema import json_schema
+from atombench.records.record import Record
 from atombench.submissions.queries import BoardFile
 from atombench.submissions.schema import Submission
 from atombench.volumes.registry import DatasetRow

@@ -9,9 +9,9 @@ import typer
 from atombench.commands.arguments import REGISTRY_DEFAULT, Log, Registry
 from atombench.commands.evaluate import table
 from atombench.errors import ConfigError, DataError
-from atombench.evaluation.record import save_record
 from atombench.progress import log_to, logger
-from atombench.runs import unit_folder
+from atombench.records.record import save_record
+from atombench.records.run_list import unit_folder
 from atombench.submissions.boards import RESULTS, BoardName
 from atombench.submissions.guarded import guarded_validate
 from atombench.submissions.score import refusal, refused_record, score

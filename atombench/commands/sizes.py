@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from atombench.atom.geometry import BlockGrid
-from atombench.atom.sampling import sampler
-from atombench.atom.splits import section_counts
 from atombench.commands.arguments import REGISTRY_DEFAULT, Log, Registry
 from atombench.config import check_run
 from atombench.errors import ConfigError, DataError, FetchError
+from atombench.io.schema import read_yaml
 from atombench.progress import log_to, logger
-from atombench.schema import read_yaml
+from atombench.tasks.atom.geometry import BlockGrid
+from atombench.tasks.atom.sampling import sampler
+from atombench.tasks.atom.splits import section_counts
 from atombench.volumes.registry import DatasetRow, read_registry
 from atombench.volumes.sources import reader_of
 from atombench.volumes.volume_set import SPLITS

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from atombench.atom.manifest import make_manifest
 from atombench.commands.arguments import Log, Out, Volumes
-from atombench.files import write_json
+from atombench.io.files import write_json
 from atombench.progress import log_to, logger
+from atombench.tasks.atom.manifest import make_manifest
 from atombench.volumes.volume_set import VolumeSet
 
 

@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from atombench.commands.arguments import Log
-from atombench.files import write_json
+from atombench.io.files import write_json
 from atombench.progress import log_to
-from atombench.runs import load_results
+from atombench.records.run_list import load_results
 from atombench.tracking import LOCAL, SQLITE, mirror, source_of, store_address
 
 

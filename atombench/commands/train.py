@@ -8,12 +8,11 @@ from typing import Annotated
 
 import typer
 
-from atombench.atom.manifest import Manifest
 from atombench.commands.arguments import (
     Device,
     Log,
     ManifestFile,
-    MethodName,
+    MethodArgument,
     OptionsText,
     Out,
     Seed,
@@ -21,21 +20,22 @@ from atombench.commands.arguments import (
     Volumes,
     parsed_options,
 )
-from atombench.cost import Meter
-from atombench.files import write_json, written_whole
-from atombench.gpu_slots import claim_gpu
-from atombench.methods.contract import Resources, Weights, make_task
-from atombench.methods.failure import MethodFailure, own_faults
-from atombench.methods.registry import build, code_of, confined, device_for, entry_of
-from atombench.methods.weights import save_failure, save_weights
+from atombench.engine.contract import Resources, Weights, make_training
+from atombench.engine.failure import MethodFailure, own_faults
+from atombench.engine.registry import build, code_of, confined, device_for, entry_of
+from atombench.engine.training.checkpoint import Checkpoint
+from atombench.engine.weights import save_failure, save_weights
+from atombench.io.files import write_json, written_whole
 from atombench.progress import log_to, logger
-from atombench.provenance import versions
-from atombench.training.checkpoint import Checkpoint
+from atombench.provenance.code import versions
+from atombench.provenance.cost import Meter
+from atombench.tasks.atom.manifest import Manifest
 from atombench.volumes.volume_set import VolumeSet
+from atombench.workflow.gpu_lease import claim_gpu
 
 
 def run(
-    method: MethodName,
+    method: MethodArgument,
     volumes: Volumes,
     manifest: ManifestFile,
     out: Out,
@@ -60,7 +60,7 @@ def run(
     resources = Resources(seed=seed, device=device_for(method, device), threads=threads)
     meter = Meter(resources.device, threads)
     volume_set, drawn = VolumeSet.load(volumes), Manifest.load(manifest)
-    task = make_task(volume_set, drawn)
+    task = make_training(volume_set, drawn)
     kept = None
     if checkpoint is not None:
         machine = [resources.device.partition(":")[0], versions()["torch"]]

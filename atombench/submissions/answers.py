@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from atombench.atom.geometry import BLOCKS, BOXES
+from atombench.engine.contract import Predictions
 from atombench.errors import DataError
-from atombench.methods.contract import Predictions
 from atombench.submissions.arrays import QUERY, Arrays, Expected, read_arrays
 from atombench.submissions.problems import Problems
+from atombench.tasks.atom.geometry import BLOCKS, BOXES
 
 WIDTHS = {"boxes": BOXES, "ranked": BOXES, "scores": BOXES, "coarse": BLOCKS, "fine": BOXES, "centre": 3, "normal": 3}
 FORMS = "'boxes', or 'ranked' with 'scores', or 'centre' with 'normal'"

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from atombench import PROTOCOL
-from atombench.atom.manifest import Manifest
-from atombench.atom.queries import Queries, make_queries
-from atombench.atom.sampling import SPLIT_RULES
 from atombench.errors import ConfigError, DataError
-from atombench.files import written_whole
+from atombench.io.files import written_whole
+from atombench.tasks.atom.manifest import Manifest
+from atombench.tasks.atom.queries import Queries, make_queries
+from atombench.tasks.atom.sampling import SPLIT_RULES
 from atombench.volumes.volume_set import VolumeSet
 
 PATTERN = re.compile(rf"(?P<dataset>[a-z0-9-]+)/(?P<gathering>[a-z-]+)-(?P<split>{'|'.join(SPLIT_RULES)})-x(?P<scale>[1-9])")

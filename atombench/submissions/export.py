@@ -8,11 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from atombench.atom.manifest import Manifest
-from atombench.atom.queries import query_order
-from atombench.files import written_whole
-from atombench.methods.contract import Predictions
+from atombench.engine.contract import Predictions
+from atombench.io.files import written_whole
 from atombench.submissions.boards import query_ids
+from atombench.tasks.atom.manifest import Manifest
+from atombench.tasks.atom.queries import query_order
 
 NAMES = {"boxes": "boxes", "coarse": "coarse", "fine": "fine", "centres": "centre", "normals": "normal"}
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import jinja2
 
 from atombench import PROTOCOL
+from atombench.engine.external import NAME
 from atombench.errors import ConfigError
-from atombench.methods.external import NAME
-from atombench.paths import SUBMISSIONS
+from atombench.io.paths import SUBMISSIONS
 from atombench.submissions.boards import write_text
 from atombench.submissions.validate import TAKEN
 

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from atombench import PROTOCOL
-from atombench.atom.geometry import BLOCKS, BlockGrid
-from atombench.atom.manifest import AXES, Manifest, Sections
-from atombench.atom.sections import cut
 from atombench.errors import DataError
-from atombench.files import file_digest, write_json, written_whole
-from atombench.schema import read_model
+from atombench.io.files import file_digest, write_json, written_whole
+from atombench.io.schema import read_model
 from atombench.submissions.boards import BoardName, Questions, write_text
+from atombench.tasks.atom.geometry import BLOCKS, BlockGrid
+from atombench.tasks.atom.manifest import AXES, Manifest, Sections
+from atombench.tasks.atom.sections import cut
 from atombench.volumes.volume_set import VolumeSet
 
 BOARD_FILE = "board.json"

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from atombench.methods.external import NAME, MethodFile
+from atombench.engine.external import NAME, MethodFile
 from atombench.submissions.boards import PATTERN
 
 ADDRESS = re.compile(r"https?://[^\s<>\"']{3,300}|[^\s<>\"'@]{1,100}@[^\s<>\"'@]{3,100}")

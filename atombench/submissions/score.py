@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from atombench.atom.manifest import Manifest
-from atombench.atom.queries import query_order
+from atombench.engine.answers import in_manifest_order
+from atombench.engine.contract import Predictions
 from atombench.errors import DataError
-from atombench.evaluation.evaluate import details, evaluate
-from atombench.evaluation.record import Digests, Record, Unit
-from atombench.files import file_digest
-from atombench.methods.contract import Predictions
-from atombench.methods.predictions import in_manifest_order
-from atombench.paths import DATASETS
-from atombench.provenance import code_digest
+from atombench.io.files import file_digest
+from atombench.io.paths import DATASETS
+from atombench.provenance.code import code_digest
+from atombench.records.record import Digests, Record, Unit
 from atombench.submissions.boards import RESULTS, BoardName
 from atombench.submissions.problems import Problems, printable
 from atombench.submissions.schema import Submission
 from atombench.submissions.validate import checked_answers, narrowed, read_submission
+from atombench.tasks.atom.evaluate import details, evaluate
+from atombench.tasks.atom.manifest import Manifest
+from atombench.tasks.atom.queries import query_order
 from atombench.volumes.registry import may_be_shown
 from atombench.volumes.volume_set import VolumeSet
 

@@ -10,19 +10,19 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from atombench import PROTOCOL
+from atombench.engine.contract import Predictions
+from atombench.engine.external import FILE
 from atombench.errors import AtomBenchError, ConfigError, DataError
-from atombench.files import file_digest
-from atombench.methods.contract import Predictions
-from atombench.methods.external import FILE
-from atombench.methods.table import METHODS
-from atombench.schema import problem_lines, read_yaml
+from atombench.io.files import file_digest
+from atombench.io.schema import problem_lines, read_yaml
 from atombench.submissions.answers import WIDTHS, read_answers
 from atombench.submissions.arrays import Expected, check_size
 from atombench.submissions.boards import RESULTS, BoardName, Questions
-from atombench.submissions.folder import check_kinds, list_folder
+from atombench.submissions.contents import check_kinds, list_folder
 from atombench.submissions.problems import Problems
 from atombench.submissions.queries import BOARD_FILE, read_board_file
 from atombench.submissions.schema import Submission, SubmittedBoard
+from atombench.tasks.atom.methods.table import METHODS
 
 TAKEN = {*METHODS, "uniform-chance"}
 _SUBMISSION: TypeAdapter[Submission] = TypeAdapter(Submission)

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from atombench.errors import DataError
 from atombench.volumes.curate import Problem, RawVolume, listed
 from atombench.volumes.fetch import SourceFile, find_folder
-from atombench.volumes.members import Key, Member, find_members
+from atombench.volumes.partition import assign_sides
 from atombench.volumes.registry import CollectionRow, Percentiles, SplitCounts, Window
-from atombench.volumes.sides import assign_sides
+from atombench.volumes.roster import Key, Member, find_members
 from atombench.volumes.volume_set import SPLITS
 
 Image = tuple[NDArray[np.float64], NDArray[np.float64]]  # voxels (I, J, K) in RAS order, mm per voxel (3,)

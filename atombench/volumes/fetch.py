@@ -11,9 +11,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, TypeAdapter
 
 from atombench.errors import DataError, FetchError
-from atombench.files import file_digest, write_json
+from atombench.io.files import file_digest, write_json
+from atombench.io.schema import read_model
 from atombench.progress import logger, tracked
-from atombench.schema import read_model
 
 DATA_DIRS = "ATOMBENCH_DATA_DIRS"
 RETRIES = 3

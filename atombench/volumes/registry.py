@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter, field_validator, model_validator
 
 from atombench.errors import ConfigError, unknown_name
-from atombench.paths import DATASETS
-from atombench.schema import read_yaml, validated
+from atombench.io.paths import DATASETS
+from atombench.io.schema import read_yaml, validated
 
 
 class Part(BaseModel):

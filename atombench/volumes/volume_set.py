@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atombench.errors import DataError
-from atombench.files import written_whole
+from atombench.io.files import written_whole
 
 SPLITS = ("train", "val", "test")
 BACKGROUND = 0.05  # intensities below show no tissue; volumes are nominally in [0, 1]

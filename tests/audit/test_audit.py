@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from atombench.atom.cases import case_rows
-from atombench.atom.manifest import make_manifest
-from atombench.audit.boards import audit_board
 from atombench.audit.record import BoardFindings, Source, VolumeFindings, load_findings, save_findings
 from atombench.audit.tables import ODD_EXCESS, board_table, volume_table
 from atombench.audit.volumes import audit_volumes, exact_pairs, likeness
 from atombench.cli import main
 from atombench.errors import DataError
+from atombench.tasks.atom.audit import audit_board
+from atombench.tasks.atom.cases import case_rows
+from atombench.tasks.atom.manifest import make_manifest
 from atombench.volumes.volume_set import VolumeSet
-from tests.atom.naive import naive_section
 from tests.conftest import ROOT, textured, volume_set
+from tests.tasks.atom.naive import naive_section
 from tests.volumes.on_disk import ABOUT
 
 

@@ -10,8 +10,8 @@ from typing import Any
 from atombench.board.rows import make_rows
 from atombench.board.site import build_site
 from atombench.board.tables import long_table
-from atombench.evaluation.record import Record, in_order, save_record
-from atombench.runs import RunEntry, boards_listed, save_run
+from atombench.records.record import Record, in_order, save_record
+from atombench.records.run_list import RunEntry, boards_listed, save_run
 from atombench.volumes.registry import MniSubjectsRow
 from tests.volumes.on_disk import ABOUT
 

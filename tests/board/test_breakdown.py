@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from atombench.board.breakdown import by_stratum, stratum_table
-from atombench.evaluation.record import Record
-from tests.evaluation.records import example, stratum
+from atombench.records.record import Record
+from tests.records.made import example, stratum
 
 
 def record(seed: int, hits: int, **changes: object) -> Record:

@@ -4,17 +4,17 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from atombench.atom.manifest import make_manifest
-from atombench.atom.secret import VARIABLE, new_key
-from atombench.audit.boards import audit_board
 from atombench.audit.record import BoardFindings, Source, VolumeFindings
 from atombench.audit.volumes import audit_volumes
 from atombench.board.site import build_site
-from atombench.evaluation.record import Failure
+from atombench.records.record import Failure
+from atombench.tasks.atom.audit import audit_board
+from atombench.tasks.atom.manifest import make_manifest
+from atombench.tasks.atom.secret import VARIABLE, new_key
 from atombench.volumes.volume_set import VolumeSet
 from tests.board.made import registry, stored
 from tests.conftest import volume_set
-from tests.evaluation.records import example
+from tests.records.made import example
 
 
 def findings(volumes: VolumeSet) -> list[VolumeFindings | BoardFindings]:

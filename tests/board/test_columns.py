@@ -4,7 +4,7 @@ import pytest
 
 from atombench.board.columns import COLUMNS, SCORE, Kind, cell, place_of, whisker, written
 from atombench.board.rows import make_rows
-from tests.evaluation.records import example, full
+from tests.records.made import example, full
 
 
 @pytest.mark.parametrize(

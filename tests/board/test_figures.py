@@ -6,9 +6,9 @@ import pytest
 from atombench.board import figures
 from atombench.board.board_page import make_figures
 from atombench.board.rows import Row, make_rows
-from atombench.evaluation.record import Record
-from atombench.methods.table import CONTROLS
-from tests.evaluation.records import example, full
+from atombench.records.record import Record
+from atombench.tasks.atom.methods.table import CONTROLS
+from tests.records.made import example, full
 
 
 def rows_of(*records: Record) -> list[Row]:

@@ -14,11 +14,11 @@ from atombench.board.figures import ROLE_COLOURS, ROLE_SYMBOLS
 from atombench.board.site import MANY, build_site
 from atombench.board.tables import COLUMNS
 from atombench.errors import DataError
-from atombench.evaluation.record import Record, Unit
-from atombench.methods.table import Entry
-from atombench.runs import LostRun
+from atombench.records.record import Record, Unit
+from atombench.records.run_list import LostRun
+from atombench.tasks.atom.methods.table import Entry
 from tests.board.made import registry, site_of, stored, table_of, text_of
-from tests.evaluation.records import example, full
+from tests.records.made import example, full
 
 ASKED = (
     "task dataset gathering split scale degradation severity method seed protocol metric value ci_low ci_high n_volumes "

@@ -5,11 +5,11 @@ import pandas as pd
 
 from atombench.board.site import build_site
 from atombench.board.standings import blind, comparison_table, rank
-from atombench.evaluation.record import Metric, Record
-from atombench.evaluation.statistics import Clustered, estimate
-from atombench.methods.table import CONTROLS
+from atombench.records.record import Metric, Record
+from atombench.statistics.bootstrap import Clustered, estimate
+from atombench.tasks.atom.methods.table import CONTROLS
 from tests.board.made import stored
-from tests.evaluation.records import example
+from tests.records.made import example
 
 CLUSTER = np.repeat(np.arange(20), 10)
 

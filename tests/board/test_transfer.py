@@ -4,9 +4,9 @@ import pytest
 
 from atombench.board.site import build_site
 from atombench.board.transfer import transfers
-from atombench.evaluation.record import Record, Unit
+from atombench.records.record import Record, Unit
 from tests.board.made import stored
-from tests.evaluation.records import example
+from tests.records.made import example
 
 
 def run(method: str, tested: str, rate: float, seed: int = 1, **changes: object) -> Record:

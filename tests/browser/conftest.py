@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from atombench.atom.manifest import make_manifest
-from atombench.audit.boards import audit_board
 from atombench.audit.volumes import audit_volumes
 from atombench.board.site import build_site
-from atombench.evaluation.record import Record, Unit
+from atombench.records.record import Record, Unit
+from atombench.tasks.atom.audit import audit_board
+from atombench.tasks.atom.manifest import make_manifest
 from tests.board.made import registry, stored
 from tests.browser.chrome import chrome, errors
 from tests.conftest import volume_set
-from tests.evaluation.records import example, full
+from tests.records.made import example, full
 
 
 @pytest.fixture(scope="session")

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from atombench.board.site import build_site
-from atombench.evaluation.record import Unit
+from atombench.records.record import Unit
 from tests.board.made import stored
 from tests.browser.checks import at, drawn, wait
 from tests.browser.chrome import chrome
-from tests.evaluation.records import VOLUMES, example, full
+from tests.records.made import VOLUMES, example, full
 
 pytestmark = pytest.mark.long
 EVIL = "</script><img src=x onerror=\"document.title='run'\"><script>document.title='run'</script>'\"`${document.title='run'}"

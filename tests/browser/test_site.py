@@ -18,7 +18,7 @@ from tests.board.made import stored
 from tests.browser.checks import HARD, SET, UNIFORM, address, at, choose, click, drawn, methods, wait
 from tests.browser.chrome import asked, chrome, elsewhere, opened
 from tests.conftest import ROOT, needs
-from tests.evaluation.records import example
+from tests.records.made import example
 
 pytestmark = pytest.mark.long
 

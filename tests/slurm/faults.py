@@ -15,9 +15,9 @@ from pathlib import Path
 
 import psutil
 
-from atombench.damage import CHECKS
 from atombench.errors import DataError
-from atombench.tensors import load_tensors
+from atombench.io.tensors import load_tensors
+from atombench.workflow.truncated import CHECKS
 from tests.slurm.cluster import Cluster
 
 STARVED = ("--set-resources", *(f"{rule}:mem_mb=250 if attempt < 2 else 1500" for rule in ("train", "predict")))

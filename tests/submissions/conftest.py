@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from atombench import PROTOCOL
-from atombench.atom.geometry import BOXES
-from atombench.atom.manifest import Manifest, make_manifest
 from atombench.submissions.boards import BoardName, Questions
+from atombench.tasks.atom.geometry import BOXES
+from atombench.tasks.atom.manifest import Manifest, make_manifest
 from atombench.volumes.volume_set import VolumeSet
 from tests.conftest import volume_set
 

@@ -10,11 +10,11 @@ import pytest
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 
-from atombench.atom.manifest import Manifest
-from atombench.atom.queries import query_labels, query_order
 from atombench.errors import ConfigError, DataError
 from atombench.submissions.boards import BoardName, Questions
 from atombench.submissions.queries import read_board_file, write_queries
+from atombench.tasks.atom.manifest import Manifest
+from atombench.tasks.atom.queries import query_labels, query_order
 from tests.conftest import volume_set
 from tests.submissions.conftest import Board, saved
 

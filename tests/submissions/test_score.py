@@ -6,16 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from atombench.atom.queries import make_queries, query_order
 from atombench.commands.score import run
+from atombench.engine.answers import in_manifest_order
+from atombench.engine.contract import Predictions, Resources, make_training
+from atombench.engine.registry import build
 from atombench.errors import ConfigError, DataError
-from atombench.evaluation.evaluate import evaluate
-from atombench.evaluation.record import load_record, save_record
-from atombench.methods.contract import Predictions, Resources, make_task
-from atombench.methods.predictions import in_manifest_order
-from atombench.methods.registry import build
+from atombench.records.record import load_record, save_record
 from atombench.submissions.export import export_predictions
 from atombench.submissions.score import score
+from atombench.tasks.atom.evaluate import evaluate
+from atombench.tasks.atom.queries import make_queries, query_order
 from tests.submissions.conftest import NAME, Board, write_yaml
 from tests.volumes.on_disk import ABOUT
 
@@ -26,7 +26,7 @@ def own(board: Board, name: str) -> Predictions:
     """Answers of one of the platform's methods, in manifest order."""
     method = build(name, build(name, {}).smoke)
     resources = Resources(seed=1)
-    weights = method.fit(make_task(board.volumes, board.manifest), resources)
+    weights = method.fit(make_training(board.volumes, board.manifest), resources)
     found = method.predict(weights, make_queries(board.volumes, board.manifest), resources)
     return in_manifest_order(found, query_order(board.manifest))
 

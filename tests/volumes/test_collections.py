@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from atombench.errors import DataError
 from atombench.volumes import dicom, nifti
 from atombench.volumes.collection import scaled
+from atombench.volumes.partition import assign_sides, draw_volumes
 from atombench.volumes.patterns import key_of_name
 from atombench.volumes.registry import Percentiles, SplitCounts, SplitShares, Window
-from atombench.volumes.sides import assign_sides, draw_volumes
 from tests.volumes.building import SUBJECTS, Build, bids, clinica, curated, derivative, plain, problems, scanner
 from tests.volumes.on_disk import brains, save_dicom, save_nifti, save_sums, save_table
 

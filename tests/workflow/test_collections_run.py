@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from atombench.audit.record import load_findings
-from atombench.evaluation.record import load_record
-from atombench.methods.table import CONTROLS
+from atombench.records.record import load_record
+from atombench.tasks.atom.methods.table import CONTROLS
 from atombench.volumes.fetch import DATA_DIRS, data_dirs
 from tests.browser.checks import check_site
 from tests.conftest import ROOT, needs

@@ -1,0 +1,1 @@
+"""Running submitted methods in a confined child process."""

@@ -1,0 +1,1 @@
+"""The training loop, checkpoints, devices and schedules of every network."""

@@ -1,0 +1,49 @@
+"""Named arrays in safetensors files, which cannot hold code; written whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from atombench.errors import DataError
+from atombench.io.files import written_whole
+
+Arrays = Mapping[str, NDArray[np.generic]]
+
+
+def save_tensors(path: Path, arrays: Arrays, metadata: Mapping[str, str] | None = None) -> None:
+    """Write arrays and texts about them; the same content gives the same bytes.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
+    whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    with written_whole(path) as temporary:
+        try:
+            save_file(whole, temporary, metadata=dict(metadata) if metadata else None)
+        except SafetensorError as error:  # so the library reports a full disk, too
+            msg = f"cannot write {path}: {error}; check free space and permissions"
+            raise DataError(msg) from error
+
+
+def load_tensors(path: Path) -> tuple[dict[str, NDArray[np.generic]], dict[str, str]]:
+    """Read arrays and texts.
+
+    Raises:
+        DataError: the file is missing or damaged.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is not a mapping)
+            return arrays, dict(file.metadata() or {})
+    except OSError as error:
+        msg = f"cannot read {path}: {error.strerror or error}"
+        raise DataError(msg) from error
+    except SafetensorError as error:
+        msg = f"{path} is not a valid safetensors file ({error}); delete it and train again"
+        raise DataError(msg) from error

@@ -1,0 +1,1 @@
+"""What the networks of `atom` share: batches of sections, losses, scoring."""

@@ -1,0 +1,1 @@
+"""Methods of the task `atom`, one file each."""

@@ -1,0 +1,308 @@
+"""The audit page: the paper's tables cell by cell beside our own runs, and what its findings look like in them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from atombench.board.standings import blind
+from atombench.engine.method_name import MethodName
+from atombench.errors import ConfigError, DataError, FetchError
+from atombench.io.schema import validated
+from atombench.records.record import Record
+from atombench.statistics.bootstrap import Estimate, estimate
+from atombench.tasks.atom.geometry import BlockGrid
+from atombench.tasks.atom.methods.table import METHODS
+from atombench.tasks.atom.metrics import PRIMARY, Protocol
+from atombench.tasks.atom.sampling import sampler
+from atombench.tasks.atom.splits import section_counts
+from atombench.volumes.registry import DatasetRow
+from atombench.volumes.volume_set import SPLITS
+
+SHOWN = ("constant", "random", "regismcan-released", "regismcan")
+HIGH, LOW = "high@5", "oracle_low@5"
+PAPER_CHANCE = {HIGH: 100 * 5 / 27, LOW: 100 * (5 / 27) ** 2}  # as printed: one correct block, one correct box
+TITLES = {2: "Table 2: data types", 3: "Table 3: data labels", 4: "Table 4: splits"}
+
+
+class PaperRow(BaseModel):
+    """One row of a table of the paper: accuracies in percent with their standard deviations over three runs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    table: int
+    name: str
+    dataset: str
+    gathering: str
+    split: str
+    train: int
+    val: int
+    test: int
+    high_val: float
+    high_val_sd: float
+    high_test: float
+    high_test_sd: float
+    low_val: float
+    low_val_sd: float
+    low_test: float
+    low_test_sd: float
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Sections as the paper prints them."""
+        return {"train": self.train, "val": self.val, "test": self.test}
+
+
+_ROWS = TypeAdapter(list[PaperRow])
+
+
+def read_paper(path: Path) -> list[PaperRow]:
+    """Rows of the paper's Tables 2, 3 and 4; none where the file is not there.
+
+    Raises:
+        ConfigError: the file does not hold what it should.
+    """
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as stream:
+        return validated(_ROWS, list(csv.DictReader(stream)), str(path))
+
+
+@dataclass(frozen=True)
+class Ours:
+    """What one of our methods scored on the row's board: both published numbers and the strict one."""
+
+    high: Estimate
+    low: Estimate
+    strict: Estimate
+    seeds: int
+    blind: list[str]
+
+
+@dataclass(frozen=True)
+class PaperLine:
+    """A row of the paper with what stands beside it.
+
+    Attributes:
+        sizes: sections as our split code counts them; None where that is not known.
+        chance: high and low that uniform random scores give, in shares; None without a run.
+        ours: by method; what has not been run is missing.
+        target: file that a run would have to make to fill the row.
+    """
+
+    row: PaperRow
+    sizes: dict[str, int] | None
+    chance: tuple[float, float] | None
+    ours: dict[str, Ours]
+    target: str
+
+
+def paper_lines(rows: Sequence[PaperRow], records: Sequence[Record], datasets: Mapping[str, DatasetRow]) -> list[PaperLine]:
+    """Put our clean scale-1 runs beside the paper's rows."""
+    runs: dict[tuple[str, str, str], list[Record]] = {}
+    for record in records:
+        unit = record.unit
+        if (unit.scale, unit.degradation, record.status) == (1, "clean", "complete"):
+            runs.setdefault((unit.dataset, unit.gathering, unit.split), []).append(record)
+    return [_line(row, runs.get((row.dataset, row.gathering, row.split), []), datasets) for row in rows]
+
+
+def trimmed(record: Record) -> Record | None:
+    """What the pages over all boards need of a record of the platform's own methods; None for those of others."""
+    try:
+        label = MethodName.read(record.unit.method)
+    except ConfigError:
+        return None
+    if label.name not in METHODS and not label.source:
+        return None
+    needed = {("strict", PRIMARY), ("volume-swap", PRIMARY), ("section-swap", PRIMARY), ("published", HIGH), ("published", LOW)}
+    return record.model_copy(
+        update={
+            "metrics": [found for found in record.metrics if (found.protocol, found.metric) in needed],
+            "strata": [one for one in record.strata if (one.kind, one.name) == ("background", "all")],
+            "reliability": [], "errors": {}, "curve": [], "answers": [], "failures": [],
+        }
+    )  # fmt: skip
+
+
+def _line(row: PaperRow, records: list[Record], datasets: Mapping[str, DatasetRow]) -> PaperLine:
+    marks = blind(records)
+    ours = {}
+    for method in SHOWN:
+        mine = [record for record in records if record.unit.method == method]
+        if mine:
+            high, low = (_pooled(mine, "published", metric) for metric in (HIGH, LOW))
+            ours[method] = Ours(high, low, _pooled(mine, "strict", PRIMARY), len(mine), marks.get(method, []))
+    levels = [found.chance for name in (HIGH, LOW) for record in records[:1] if (found := record.find("published", name))]
+    chance = (float(levels[0] or 0), float(levels[1] or 0)) if len(levels) == 2 else None
+    target = f"results/atom/{row.dataset}/{row.gathering}-{row.split}-x1/regismcan/seed1/record.json"
+    return PaperLine(row, _sizes(row, datasets), chance, ours, target)
+
+
+def _pooled(records: list[Record], protocol: Protocol, metric: str) -> Estimate:
+    return estimate([found.clustered() for record in records if (found := record.find(protocol, metric))])
+
+
+def _counts(dataset: str, datasets: Mapping[str, DatasetRow]) -> dict[str, int] | None:
+    entry = datasets.get(dataset)
+    try:
+        from atombench.volumes.sources import reader_of  # the readers of volumes are slow to import
+
+        return None if entry is None else reader_of(entry.kind).counts(entry)
+    except (FetchError, DataError):
+        return None
+
+
+def _sizes(row: PaperRow, datasets: Mapping[str, DatasetRow]) -> dict[str, int] | None:
+    entry, counts = datasets.get(row.dataset), _counts(row.dataset, datasets)
+    if entry is None or counts is None:
+        return None
+    official = [side for side, count in counts.items() for _ in range(count)]
+    draws = sampler(row.gathering, row.split, row.dataset, BlockGrid(1), entry.released_sampler)
+    return section_counts(row.dataset, official, row.split, draws)
+
+
+PAPER_VOLUMES = {
+    "adni-all": (800, 100, 100), "organmnist3d": (971, 161, 610), "nodulemnist3d": (1158, 165, 310),
+    "fracturemnist3d": (1027, 103, 240), "vesselmnist3d": (1335, 191, 382),
+}  # fmt: skip
+
+
+def paper_volumes(datasets: Mapping[str, DatasetRow]) -> list[tuple[str, str, str | None]]:
+    """Table 1: dataset, volumes as published, volumes here (None where they cannot be counted)."""
+    found = []
+    for name, published in PAPER_VOLUMES.items():
+        counts = _counts(name, datasets)
+        ours = None if counts is None else " / ".join(str(counts[side]) for side in SPLITS)
+        found.append((name, " / ".join(map(str, published)), ours))
+    return found
+
+
+def findings(lines: Sequence[PaperLine], records: Sequence[Record]) -> list[tuple[str, str]]:
+    """The six findings about the published results, each with what our own runs say of it."""
+    complete = [record for record in records if record.status == "complete"]
+    return [
+        ("The released RegisMCAN never sees the volume.", _never_sees(complete)),
+        ("The published chance level is wrong.", _chance(complete)),
+        ("A constant that sees no pixel scores what the paper reports for most rows.", _constant(lines)),
+        ("The low-error accuracy asks the true label where to look next.", _oracle(complete)),
+        ("Many hard sections have no correct answer at all.", _unlabelled(complete)),
+        ("Without degradation the task is a look-up.", _look_up(complete)),
+    ]
+
+
+NOT_YET = "No run here says anything about it yet."
+
+
+def _never_sees(records: Sequence[Record]) -> str:
+    pairs = [
+        (own.value, swapped.value)
+        for record in records
+        if record.unit.method == "regismcan-released"
+        and (own := record.find("strict", PRIMARY))
+        and (swapped := record.find("volume-swap", PRIMARY))
+    ]
+    if not pairs:
+        return NOT_YET
+    same = sum(own == swapped for own, swapped in pairs)
+    return (
+        f"In {same} of {len(pairs)} runs of regismcan-released recall@1 is the same to the last digit when every test volume "
+        "is replaced by another one."
+    )
+
+
+def _chance(records: Sequence[Record]) -> str:
+    levels = {
+        record.unit.board: (high.chance, low.chance)
+        for record in records
+        if (high := record.find("published", HIGH)) and (low := record.find("published", LOW))
+    }
+    known = [(high, low) for high, low in levels.values() if high is not None and low is not None]
+    if not known:
+        return NOT_YET
+    (least, most), (least_low, most_low) = ((100 * min(column), 100 * max(column)) for column in zip(*known, strict=True))
+    return (
+        f"It is printed as {PAPER_CHANCE[HIGH]:.2f} and {PAPER_CHANCE[LOW]:.2f} %, as if one block and one box were correct. "
+        f"On the {len(known)} boards here guessing at random gives {least:.1f} to {most:.1f} % (high) and {least_low:.1f} to "
+        f"{most_low:.1f} % (low)."
+    )
+
+
+def _constant(lines: Sequence[PaperLine]) -> str:
+    rows = {(line.row.dataset, line.row.gathering, line.row.split): line for line in lines if "constant" in line.ours}
+    if not rows:
+        return NOT_YET
+    reached = sum(100 * line.ours["constant"].high.value >= line.row.high_test - 1 for line in rows.values())
+    return (
+        f"Of the {len(rows)} rows of the paper that were run here, the constant comes within one point of the published "
+        f"high-error accuracy, or above it, in {reached}."
+    )
+
+
+def _oracle(records: Sequence[Record]) -> str:
+    gaps = [
+        (low.value, own.value)
+        for record in records
+        if record.role == "network" and (low := record.find("published", LOW)) and (own := record.find("strict", PRIMARY))
+    ]
+    if not gaps:
+        return NOT_YET
+    low, own = (sum(column) / len(gaps) for column in zip(*gaps, strict=True))
+    return (
+        f"Over {len(gaps)} runs of networks here it is {100 * low:.1f} % on average, where their own first answer is right for "
+        f"{100 * own:.1f} % of the sections that have one."
+    )
+
+
+def _unlabelled(records: Sequence[Record]) -> str:
+    shares = {}
+    for record in records:
+        strict, published = record.find("strict", PRIMARY), record.find("published", HIGH)
+        if strict and published and (record.unit.gathering, record.unit.scale) == ("hard", 1):
+            shares[record.unit.board] = 1 - strict.n_sections / published.n_sections
+    if not shares:
+        return NOT_YET
+    low, high = 100 * min(shares.values()), 100 * max(shares.values())
+    return (
+        f"On the {len(shares)} hard boards here {low:.1f} to {high:.1f} % of the test sections have none and count as wrong; "
+        f"{100 - high:.1f} to {100 - low:.1f} % is the most that any method can reach."
+    )
+
+
+def _look_up(records: Sequence[Record]) -> str:
+    found = [
+        primary.value
+        for record in records
+        if record.unit.method == "exhaustive" and (primary := record.find("strict", PRIMARY))
+    ]  # fmt: skip
+    if not found:
+        return NOT_YET
+    text = (
+        f"On the {len(found)} boards here a search that learns nothing is right for {100 * min(found):.1f} to "
+        f"{100 * max(found):.1f} % of the sections."
+    )
+    empty = [
+        stratum
+        for record in records
+        for stratum in record.strata
+        if (record.unit.method, stratum.kind, stratum.name) == ("exhaustive", "background", "all")
+    ]
+    if sections := sum(sum(stratum.counts) for stratum in empty):
+        right = 100 * sum(sum(stratum.sums) for stratum in empty) / sections
+        text += (
+            f" Of the {sections} among them that show no tissue at all it finds {right:.1f} %: what it compares there is the "
+            "ripple that resampling leaves in the background."
+        )
+    return text
+
+
+def tables(lines: Sequence[PaperLine]) -> list[tuple[str, list[PaperLine]]]:
+    """Lines by table of the paper, in its order."""
+    return [
+        (TITLES.get(number, f"Table {number}"), list(group)) for number, group in groupby(lines, lambda line: line.row.table)
+    ]

@@ -1,1 +1,0 @@
-"""Training: the loop that every network goes through, and its losses."""
