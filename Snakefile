@@ -24,11 +24,15 @@ include: "rules/board.smk"
 
 
 onstart:
-    end_what_was_left_behind()
+    begin_call()
+
+
+onsuccess:
+    end_call(failed=False)
 
 
 onerror:
-    show_what_is_there()
+    end_call(failed=True)
 
 
 report: "docs/report.rst"
@@ -37,8 +41,7 @@ report: "docs/report.rst"
 rule all:
     default_target: True
     input:
-        run=f"results/runs/{RUN.run}.json",
+        run=RUN_LIST,
         board="results/board/index.html",
         table="results/board/results.csv",
         mlflow=MIRROR,
-        again=TO_MAKE_AGAIN,

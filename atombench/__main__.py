@@ -1,4 +1,4 @@
-"""`python -m atombench` is the same as the `atombench` command."""
+"""Entry point of `python -m atombench`, which is equivalent to the `atombench` command."""
 
 from atombench.cli import main
 

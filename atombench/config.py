@@ -1,71 +1,44 @@
-"""The run's configuration: which datasets, gatherings, methods and seeds; validated before anything runs."""
+"""The configuration: which boards, methods and seeds to run. It is validated before any step starts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, TypeAdapter
 
 from atombench.engine.method_name import MethodName
-from atombench.engine.registry import build, default_options, entry_of, resolved_options
 from atombench.errors import ConfigError, unknown_name
 from atombench.io.paths import DATASETS
-from atombench.io.schema import validated
-from atombench.records.record import Unit
-from atombench.tasks.atom.methods.table import CONTROLS
-from atombench.tasks.atom.sampling import GATHERINGS, SPLIT_RULES
+from atombench.io.schema import Content, validated
+from atombench.records.board import Board
+from atombench.records.run import Run
+from atombench.tasks.table import DEFAULT, TASKS, find_task
+from atombench.tasks.task import Block, Task, each_once
 from atombench.volumes.registry import read_registry
 
-T = TypeVar("T")
 
-
-def _each_once(values: list[T]) -> list[T]:
-    if twice := [value for value in values if values.count(value) > 1]:
-        msg = f"{twice[0]!r} stands in the list more than once"
-        raise ValueError(msg)
-    return values
-
-
-def _or_none(value: Any) -> Any:
-    """A key without anything under it, which YAML reads as null, is an empty mapping."""
+def _empty_if_null(value: object) -> object:
+    """Return an empty mapping for null, which is how YAML reads a key without content."""
     return {} if value is None else value
 
 
-Once = AfterValidator(_each_once)
-
-
-class Block(BaseModel):
-    """Boards of a run: datasets x gatherings x splits x scales."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    datasets: Annotated[list[str], Once] = Field(min_length=1)
-    gatherings: Annotated[list[str], Once] = Field(min_length=1, description="hard, easy, uniform")
-    splits: Annotated[list[str], Once] = Field(default=["none"], min_length=1, description="split rules")
-    scales: Annotated[list[Literal[1, 2, 3]], Once] = Field(default=[1], min_length=1)
-
-
-Place = tuple[str, str, str, int]
-
-
-def _places(blocks: list[Block]) -> list[Place]:
-    return [place for block in blocks for place in product(block.datasets, block.gatherings, block.splits, block.scales)]
+Once = AfterValidator(each_once)
 
 
 def _disjoint(blocks: list[Block]) -> list[Block]:
-    """Refuse a board that stands in two blocks."""
-    places = _places(blocks)
-    if twice := [place for place in places if places.count(place) > 1]:
-        msg = f"the board {'/'.join(str(part) for part in twice[0])} stands in more than one block"
+    """Raise a ValueError if a board is in two blocks."""
+    boards = [board for block in blocks for board in block.boards()]
+    if repeated := [board for board in boards if boards.count(board) > 1]:
+        msg = f"the board {repeated[0]} is in more than one block"
         raise ValueError(msg)
     return blocks
 
 
 class Transfer(BaseModel):
-    """Learned methods are trained on one dataset and also tested on another, on every kind of board that both have."""
+    """Train learned methods on one dataset and also test them on another, on every board that both have."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -74,95 +47,148 @@ class Transfer(BaseModel):
 
 
 class RunConfig(BaseModel):
-    """A run: the matrix of boards x methods x seeds."""
+    """The matrix of boards x methods x seeds, and the conditions of each board."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    run: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="name of the run, part of a file name")
-    boards: Annotated[list[Block], AfterValidator(_disjoint)] = Field(min_length=1, description="each board stands in one")
-    seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**31, strict=True)]], Once] = Field(min_length=1)
-    methods: Annotated[dict[str, dict[str, Any] | None], BeforeValidator(_or_none)] = Field(
-        default={},
-        description="options by method, over the defaults, or by NAME+VARIANT; controls of every board need not be named",
+    run: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="name of the configuration, part of a file name")
+    boards: Annotated[list[SerializeAsAny[Block]], AfterValidator(_disjoint)] = Field(
+        min_length=1, description="blocks of boards, each of one task; a board may be in one block only"
     )
-    without: Annotated[list[str], Once] = Field(default=[], description="controls left out; their boards are marked for it")
-
+    seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**31, strict=True)]], Once] = Field(min_length=1)
+    methods: Annotated[dict[str, dict[str, Any] | None], BeforeValidator(_empty_if_null)] = Field(
+        default={},
+        description="options that override the defaults, by NAME or NAME+VARIANT of a method; controls need not be listed",
+    )
+    without: Annotated[list[str], Once] = Field(default=[], description="controls to leave out; boards without them are marked")
     transfer: list[Transfer] = Field(default=[], description="train on one dataset, test on another")
 
     @property
-    def all_methods(self) -> dict[str, dict[str, Any]]:
-        """Methods of the run with their options: the controls that every board has, then what the run names."""
-        wanted = [*(name for name in CONTROLS if name not in self.without), *self.methods]
-        return {name: self.methods.get(name) or {} for name in dict.fromkeys(wanted)}
+    def tasks(self) -> list[Task]:
+        """Tasks of the boards, without repetition."""
+        return [find_task(name) for name in dict.fromkeys(block.task for block in self.boards)]
 
-    def places(self) -> list[Place]:
-        """Dataset, gathering, split and scale of every board."""
-        return _places(self.boards)
+    def methods_of(self, task: Task) -> dict[str, dict[str, Any]]:
+        """Return the methods of a task's boards with their options: controls first, then the configured methods."""
+        configured = [name for name in self.methods if _has_method(task, name)]
+        methods = [*(name for name in task.registry.controls if name not in self.without), *configured]
+        return {name: self.methods.get(name) or {} for name in dict.fromkeys(methods)}
 
-    def names(self, what: Literal["datasets", "gatherings", "splits", "scales"]) -> list[Any]:
-        """All datasets, gatherings, splits or scales of the run, each once."""
-        return list(dict.fromkeys(name for block in self.boards for name in getattr(block, what)))
+    def all_boards(self) -> dict[Board, list[str]]:
+        """Return every board with its conditions."""
+        return {board: block.conditions for block in self.boards for board in block.boards()}
 
-    def units(self) -> Iterator[Unit]:
-        """Every run of the matrix; a method that is not seeded runs with the first seed only."""
-        for (dataset, gathering, split, scale), method in product(self.places(), self.all_methods):
-            for seed in self.seeds if entry_of(method).seeded else self.seeds[:1]:
-                yield Unit(dataset=dataset, gathering=gathering, split=split, scale=scale, method=method, seed=seed)
+    def runs(self) -> Iterator[Run]:
+        """Yield every run of the matrix under every condition; methods without randomness run with the first seed only."""
+        for board, conditions in self.all_boards().items():
+            task = find_task(board.task)
+            for method, condition in product(self.methods_of(task), conditions):
+                for seed in self.seeds if task.registry.entry(method).seeded else self.seeds[:1]:
+                    yield Run.of(board, method, seed, condition)
         yield from self._transferred()
 
-    def _transferred(self) -> Iterator[Unit]:
-        places, learned = self.places(), [name for name in self.all_methods if entry_of(name).learned]
-        for transfer in self.transfer:
-            shared = [(g, s, x) for d, g, s, x in places if d == transfer.test and (transfer.train, g, s, x) in places]
-            for (gathering, split, scale), method, seed in product(shared, learned, self.seeds):
-                label = f"{method}@{transfer.train}"
-                yield Unit(dataset=transfer.test, gathering=gathering, split=split, scale=scale, method=label, seed=seed)
+    def _transferred(self) -> Iterator[Run]:
+        boards = self.all_boards()
+        for transfer, (board, conditions) in product(self.transfer, boards.items()):
+            if board.dataset != transfer.test or Board(board.task, transfer.train, board.name) not in boards:
+                continue
+            task = find_task(board.task)
+            learned = [name for name in self.methods_of(task) if task.registry.entry(name).learned]
+            for method, seed, condition in product(learned, self.seeds, conditions):
+                yield Run.of(board, f"{method}@{transfer.train}", seed, condition)
 
 
 _RUN: TypeAdapter[RunConfig] = TypeAdapter(RunConfig)
 
 
-def check_run(content: Any, source: str = "config", registry: Path = DATASETS, build_methods: bool = True) -> RunConfig:
-    """Check a run's configuration: its keys, the names in it, and every method's options.
+def check_run(content: Content, source: str = "config", registry: Path | None = None, build_methods: bool = True) -> RunConfig:
+    """Check the keys, names and method options of a configuration.
 
     Args:
-        content: what the file holds.
-        source: what to call it in messages.
+        content: content of the file.
+        source: name of the configuration in messages.
         registry: the registry of datasets.
-        build_methods: also build every method, which checks the values of its options and imports it.
+        build_methods: whether to import and build every method, which also checks the values of its options.
 
     Raises:
-        ConfigError: what is wrong, in one line; for an unknown name with the nearest valid one.
+        ConfigError: the configuration is not valid; the message is one line and suggests the nearest valid name.
     """
-    run = validated(_RUN, content, source)
-    rows, defaults = read_registry(registry), default_options()
-    named = (
-        ("dataset", run.names("datasets"), rows),
-        ("gathering", run.names("gatherings"), GATHERINGS),
-        ("split rule", run.names("splits"), SPLIT_RULES),
-    )
-    for what, names, valid in named:
-        for name in names:
-            if name not in valid:
-                msg = f"{source}: {unknown_name(what, name, valid)}"
-                raise ConfigError(msg)
+    run = validated(_RUN, _with_blocks(content, source), source)
+    _check_names(run, source, registry or DATASETS)
+    for task in run.tasks:
+        defaults = task.registry.defaults()
+        for method, overrides in run.methods_of(task).items():
+            options = task.registry.options(method, overrides, defaults)
+            if build_methods:
+                task.registry.build(method, options)
+    return run
+
+
+def _with_blocks(content: Content, source: str) -> Content:
+    """Return the content with each block of boards checked by its task."""
+    if not isinstance(content, Mapping) or not isinstance(content.get("boards"), list):
+        return content
+    blocks = [_block(block, f"{source}: boards.{number}") for number, block in enumerate(content["boards"])]
+    return {**content, "boards": blocks}
+
+
+def _block(content: Content, source: str) -> Content:
+    if not isinstance(content, Mapping):
+        return content
+    name = str(content.get("task", DEFAULT))
+    if name not in TASKS:
+        msg = f"{source}: {unknown_name('task', name, TASKS)}"
+        raise ConfigError(msg)
+    task = find_task(name)
+    adapter: TypeAdapter[Block] = TypeAdapter(task.block)
+    block = validated(adapter, {"task": name, **content}, source)
+    for condition in block.conditions:
+        if condition not in task.conditions:
+            msg = f"{source}: {unknown_name(f'condition of {name}', condition, task.conditions)}"
+            raise ConfigError(msg)
+    return block
+
+
+def _check_names(run: RunConfig, source: str, registry: Path) -> None:
+    """Raise a ConfigError if a dataset, control, method or transfer does not exist."""
+    rows, datasets = read_registry(registry), [name for block in run.boards for name in block.datasets]
+    for name in datasets:
+        if name not in rows:
+            msg = f"{source}: {unknown_name('dataset', name, rows)}"
+            raise ConfigError(msg)
+    controls = {name for task in run.tasks for name in task.registry.controls} - set(run.methods)
+    for name in run.without:
+        if name not in controls:
+            msg = f"{source}: without: {unknown_name('control', name, controls)}"
+            raise ConfigError(msg)
+    for method in run.methods:
+        if MethodName.read(method).source:
+            msg = f"{source}: methods: {method!r} names a dataset; use transfer to train on another dataset"
+            raise ConfigError(msg)
+        if not any(_has_method(task, method) for task in run.tasks):
+            known = {name for task in run.tasks for name in task.methods}
+            msg = f"{source}: {unknown_name('method', MethodName.read(method).name, known)}"
+            raise ConfigError(msg)
+    _check_transfers(run, source, datasets)
+
+
+def _check_transfers(run: RunConfig, source: str, datasets: list[str]) -> None:
     for transfer in run.transfer:
         for name in (transfer.train, transfer.test):
-            if name not in run.names("datasets"):
-                msg = f"{source}: transfer: {unknown_name('dataset of the boards', name, run.names('datasets'))}"
+            if name not in datasets:
+                msg = f"{source}: transfer: {unknown_name('dataset of the boards', name, datasets)}"
                 raise ConfigError(msg)
-    if run.transfer and not any("@" in unit.method for unit in run.units()):
-        msg = f"{source}: transfer: no two datasets have a board of the same gathering, split and scale"
+    if run.transfer and not any("@" in planned.method for planned in run.runs()):
+        msg = f"{source}: transfer: no two datasets have a board of the same name"
         raise ConfigError(msg)
-    for name in run.without:
-        if name not in CONTROLS or name in run.methods:
-            msg = f"{source}: without: {unknown_name('control', name, set(CONTROLS) - set(run.methods))}"
-            raise ConfigError(msg)
-    for method, overrides in run.all_methods.items():
-        if MethodName.read(method).source:
-            msg = f"{source}: methods: {method!r} names a dataset; that is what transfer is for"
-            raise ConfigError(msg)
-        options = resolved_options(method, overrides, defaults)
-        if build_methods:
-            build(method, options)
-    return run
+
+
+def _has_method(task: Task, method: str) -> bool:
+    """Return whether a task has a method, built in or submitted."""
+    try:
+        task.registry.entry(method)
+    except ConfigError as error:
+        if task.registry.is_external(method) and "unknown method" not in str(error):
+            raise  # the folder of the submission is damaged
+        return False
+    return True

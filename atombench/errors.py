@@ -1,4 +1,4 @@
-"""Errors that a user can act on: the command prints their one line and exits with status 1."""
+"""Errors that a user can act on: the command prints their message in one line and exits with status 1."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 class AtomBenchError(Exception):
-    """Base of all errors whose message is meant for the user."""
+    """Base class of all errors with a message for the user."""
 
     exit_status = 1
 
@@ -21,24 +21,24 @@ class FetchError(AtomBenchError):
 
 
 class DataError(AtomBenchError):
-    """A file or array is not what the step expects."""
+    """A file or array does not have the expected content."""
 
 
 class TrainingError(AtomBenchError):
-    """A training cannot go on (for example the loss became NaN)."""
+    """A training cannot continue (for example, the loss became NaN)."""
 
 
 class Interrupted(AtomBenchError):
-    """The process was told to end and ended in good order; the exit status names the signal."""
+    """The process received a signal and shut down cleanly; the exit status is 128 + the signal number."""
 
     def __init__(self, message: str, exit_status: int) -> None:
         super().__init__(message)
         self.exit_status = exit_status
 
 
-def unknown_name(what: str, name: object, valid: Iterable[str]) -> str:
-    """Word the message for an unknown name, with the nearest valid one."""
-    names = sorted(str(v) for v in valid)
+def unknown_name(kind: str, name: object, valid: Iterable[str]) -> str:
+    """Return the message for an unknown name, with the nearest valid name."""
+    names = sorted(str(entry) for entry in valid)
     near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.4)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"unknown {what} {name!r}{hint} (valid: {', '.join(names) or 'none'})"
+    return f"unknown {kind} {name!r}{hint} (valid: {', '.join(names) or 'none'})"

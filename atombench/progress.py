@@ -1,4 +1,4 @@
-"""Logging and progress of long steps: a bar on a terminal, a line every few seconds elsewhere."""
+"""Logging and progress of long steps: a progress bar on a terminal, otherwise a line every few seconds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SECONDS_BETWEEN_LINES = 10.0
 
 
 def log_to(path: Path | None) -> None:
-    """Send the package's messages to standard error and, if given, to a file as well.
+    """Send the log messages of the package to standard error and, if a path is given, to that file as well.
 
     Raises:
         DataError: the file cannot be written.
@@ -42,17 +42,17 @@ def log_to(path: Path | None) -> None:
 
 
 class Progress:
-    """Counts units of work and says how far it is, how fast, and how long it will take."""
+    """Count finished items of work and report progress, speed and remaining time."""
 
-    def __init__(self, total: int | None, what: str, unit: str, done: int = 0) -> None:
+    def __init__(self, total: int | None, label: str, unit: str, done: int = 0) -> None:
         shown = sys.stderr.isatty()
-        self._bar = tqdm(total=total, desc=what, unit=unit, unit_scale=True, disable=not shown, leave=False, initial=done)
-        self.total, self.what, self.unit = total, what, unit
+        self._bar = tqdm(total=total, desc=label, unit=unit, unit_scale=True, disable=not shown, leave=False, initial=done)
+        self.total, self.label, self.unit = total, label, unit
         self.done, self.note, self._before = done, "", done
         self._start = self._last = time.monotonic()
 
     def advance(self, count: int = 1, note: str = "") -> None:
-        """Report `count` more units as done, with a short note (such as the loss)."""
+        """Report `count` more items as finished, with a short note (such as the loss)."""
         self.done += count
         self.note = note or self.note
         self._bar.update(count)
@@ -64,7 +64,7 @@ class Progress:
                 self.done,
                 self.total or self.done,
                 now - self._start,
-                prefix=self.what,
+                prefix=self.label,
                 unit=self.unit,
                 ncols=0,
                 unit_scale=True,
@@ -80,9 +80,17 @@ class Progress:
         self._bar.close()
 
 
-def tracked(items: Iterable[T], total: int, what: str, unit: str) -> Iterator[T]:
+def tracked(items: Iterable[T], total: int, label: str, unit: str) -> Iterator[T]:
     """Yield `items` while reporting progress."""
-    with Progress(total, what, unit) as progress:
+    with Progress(total, label, unit) as progress:
         for item in items:
             yield item
             progress.advance()
+
+
+def available_threads() -> int:
+    """Return the number of threads to use: `OMP_NUM_THREADS` if set, else the number of processors available."""
+    configured = os.environ.get("OMP_NUM_THREADS", "")
+    if configured.isdecimal() and int(configured) > 0:
+        return int(configured)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

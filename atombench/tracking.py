@@ -1,11 +1,11 @@
-"""MLflow: a serial, idempotent mirror of result records and training curves. Deleting the store loses nothing.
+"""MLflow: a serial, idempotent mirror of result records and training curves. Nothing is lost if the store is deleted.
 
-Every unit is one MLflow run, found again by its tag. A unit whose record has not changed is left alone; a changed one replaces
-its earlier run; one that has left the records is deleted. The tag with the record's checksum is written last, so that a run
-that was cut short is replaced, too.
+Each run under each condition is one MLflow run, identified by a tag, in the experiment of its task and protocol version.
+Unchanged records are skipped, changed records replace their MLflow run, and MLflow runs without a listed record are deleted.
+The tag with the checksum of the record is written last, so that incomplete MLflow runs are replaced as well.
 
-Steps never write to MLflow: hundreds of jobs may end at once without meeting in it. Two mirrors of one SQLite store wait for
-each other; on a server the one that comes later repairs what they did twice.
+Steps never write to MLflow, so hundreds of jobs may finish at the same time. Two mirrors of one SQLite store wait for each
+other; on a server, the later one removes duplicates.
 """
 
 from __future__ import annotations
@@ -21,78 +21,86 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from atombench import PROTOCOL
 from atombench.errors import DataError
 from atombench.io.files import written_whole
 from atombench.progress import logger, tracked
+from atombench.records.record import Record
 from atombench.records.run_list import Result
 
-UNIT_TAG = "atombench.unit"
+RUN_TAG = "atombench.run"
 RECORD_TAG = "atombench.record_sha256"
 SOURCE_TAG = "atombench.source"
 LOCAL = "local"
-EXPERIMENT = f"atom, protocol {PROTOCOL}"
+NAME = re.compile(r"[a-z0-9-]+, protocol [0-9.]+")  # of experiments of this package
 VARIABLE = "MLFLOW_TRACKING_URI"
 SQLITE = "sqlite:///"
 
 
 def store_address(file: Path) -> str:
-    """Address of the store: `MLFLOW_TRACKING_URI` if that is set, else an SQLite file."""
+    """Return the address of the store: `MLFLOW_TRACKING_URI` if it is set, else that of an SQLite file."""
     return os.environ.get(VARIABLE) or f"{SQLITE}{file.resolve()}"
 
 
 def mirror(results: list[Result], store: str, source: str = LOCAL) -> dict[str, str]:
-    """Bring a store up to the records; gives what was done to each unit that was not left alone.
+    """Update a store to match the records; return the change (added, replaced, deleted) of each run that changed.
 
     Args:
-        results: all records that the store shall show.
-        store: address of a tracking server, or `sqlite:///` and a file, made if missing; artifacts then go to `artifacts`
-            beside it.
-        source: whose runs these are; on a server nobody touches the runs of others.
+        results: all records that the store should contain.
+        store: address of a tracking server, or `sqlite:///` and a file, created if missing; artifacts are then stored in
+            `artifacts` in the same folder.
+        source: origin of these runs; runs of another origin on a server are never changed.
 
     Raises:
-        DataError: the store cannot be reached or written or is not one, or a curve is damaged.
+        DataError: the store cannot be reached or written, is not an MLflow store, or a curve is damaged.
     """
-    with _alone(store), _worded(store):
+    with _exclusive(store), _store_errors(store):
         return _mirror(results, store, source)
 
 
 def check_store(store: str) -> str:
-    """Say what a store holds, without making one.
+    """Return a summary of the content of a store, without creating it.
 
     Raises:
-        DataError: it cannot be reached, or is no MLflow store.
+        DataError: the store cannot be reached, or is not an MLflow store.
     """
     if store.startswith(SQLITE) and not Path(store.removeprefix(SQLITE)).exists():
-        return "not there yet; the first run makes it"
-    with _worded(store):
+        return "does not exist yet; the first run creates it"
+    with _store_errors(store):
         client = _client(store)
-        found = client.get_experiment_by_name(EXPERIMENT)
-        return "no runs of this protocol yet" if found is None else f"{len(_all_runs(client, found.experiment_id))} runs"
+        return f"{sum(len(_all_runs(client, experiment)) for experiment in _experiments(client).values())} runs"
+
+
+def experiment_of(record: Record) -> str:
+    """Return the name of the experiment that a record belongs to."""
+    return f"{record.run.task}, protocol {record.protocol_version}"
 
 
 def _mirror(results: list[Result], store: str, source: str) -> dict[str, str]:
-    client, experiment = _open(store)
+    client = _client(store)
+    experiments = _experiments(client)
+    for name in sorted({experiment_of(result.record) for result in results} - set(experiments)):
+        experiments[name] = _create(client, store, name)
     known: dict[str, list[Any]] = {}
-    for run in _all_runs(client, experiment, "" if store.startswith(SQLITE) else source):
-        known.setdefault(run.data.tags.get(UNIT_TAG, ""), []).append(run)
-    done: dict[str, str] = {}
+    for experiment in experiments.values():
+        for run in _all_runs(client, experiment, "" if store.startswith(SQLITE) else source):
+            known.setdefault(run.data.tags.get(RUN_TAG, ""), []).append(run)
+    changes: dict[str, str] = {}
     for result in tracked(results, len(results), "mirror", "run"):
-        key = result.record.unit.key
+        key = result.record.run.key
         earlier = known.pop(key, [])
         if [run.data.tags.get(RECORD_TAG) for run in earlier] == [result.sha256]:
             continue
         for run in earlier:
             client.delete_run(run.info.run_id)
-        _log(client, experiment, result, source)
-        done[key] = "replaced" if earlier else "added"
-    for key, left in known.items():
+        _log(client, experiments[experiment_of(result.record)], result, source)
+        changes[key] = "replaced" if earlier else "added"
+    for key, unlisted in known.items():
         if key:
-            for run in left:
+            for run in unlisted:
                 client.delete_run(run.info.run_id)
-            done[key] = "deleted"
-    logger.info("MLflow store %s: %d runs, %d changed", without_password(store), len(results), len(done))
-    return done
+            changes[key] = "deleted"
+    logger.info("MLflow store %s: %d runs, %d changed", without_password(store), len(results), len(changes))
+    return changes
 
 
 def _client(store: str) -> Any:
@@ -105,20 +113,22 @@ def _client(store: str) -> Any:
     return MlflowClient(tracking_uri=store)
 
 
-def _open(store: str) -> tuple[Any, str]:
-    client = _client(store)
-    found = client.get_experiment_by_name(EXPERIMENT)
-    if found is not None:
-        return client, found.experiment_id
+def _experiments(client: Any) -> dict[str, str]:
+    """Return the ids of all experiments of this package, by name."""
+    experiments = client.search_experiments(max_results=1000)
+    return {experiment.name: experiment.experiment_id for experiment in experiments if NAME.fullmatch(experiment.name)}
+
+
+def _create(client: Any, store: str, name: str) -> str:
     location = None
     if store.startswith(SQLITE):
         location = (Path(store.removeprefix(SQLITE)).resolve().parent / "artifacts").as_uri()
-    return client, client.create_experiment(EXPERIMENT, artifact_location=location)
+    return str(client.create_experiment(name, artifact_location=location))
 
 
 @contextmanager
-def _worded(store: str) -> Iterator[None]:
-    """Say in one line what is wrong with a store."""
+def _store_errors(store: str) -> Iterator[None]:
+    """Turn errors of MLflow and its store into a DataError with one line."""
     from mlflow.exceptions import MlflowException
     from requests import RequestException
     from sqlalchemy.exc import SQLAlchemyError
@@ -129,14 +139,14 @@ def _worded(store: str) -> Iterator[None]:
         reason = without_password((str(error).splitlines() or [type(error).__name__])[0])
         if store.startswith(SQLITE):
             file = store.removeprefix(SQLITE)
-            msg = f"{file} is not an MLflow store ({reason:.300}); delete it, it is made anew from the records"
+            msg = f"{file} is not an MLflow store ({reason:.300}); delete it, and it will be recreated from the records"
         else:
-            msg = f"the MLflow server at {without_password(store)} gives no good answer ({reason:.300}); is {VARIABLE} right?"
+            msg = f"the MLflow server at {without_password(store)} returned an error ({reason:.300}); check {VARIABLE}"
         raise DataError(msg) from error
 
 
 @contextmanager
-def _alone(store: str) -> Iterator[None]:
+def _exclusive(store: str) -> Iterator[None]:
     """Wait until no other process mirrors into the same SQLite file."""
     if not store.startswith(SQLITE):
         yield
@@ -149,18 +159,18 @@ def _alone(store: str) -> Iterator[None]:
         msg = f"cannot write {file}: {error.strerror or error}"
         raise DataError(msg) from error
     with stream:
-        with suppress(OSError):  # some file systems know no locks
+        with suppress(OSError):  # some file systems do not support locks
             fcntl.flock(stream, fcntl.LOCK_EX)
         yield
 
 
-def without_password(address: str) -> str:
-    """The address, or a text with addresses in it, without user names and passwords."""
-    return re.sub(r"//[^/\s]*@", "//", address)
+def without_password(text: str) -> str:
+    """Return a text without the user names and passwords in its addresses."""
+    return re.sub(r"//[^/\s]*@", "//", text)
 
 
 def source_of(folder: Path) -> str:
-    """Name under which a folder's runs stand on a server: random, and kept in the folder."""
+    """Return the random name that identifies the runs of a folder on a server; it is stored in the folder."""
     file = folder / "source-id"
     if not file.is_file():
         with written_whole(file) as temporary:
@@ -171,9 +181,9 @@ def source_of(folder: Path) -> str:
 def _all_runs(client: Any, experiment: str, source: str = "") -> list[Any]:
     runs: list[Any] = []
     token = None
-    chosen = f"tags.`{SOURCE_TAG}` = '{source}'" if source else ""
+    condition = f"tags.`{SOURCE_TAG}` = '{source}'" if source else ""
     while True:
-        page = client.search_runs([experiment], chosen, max_results=1000, page_token=token)
+        page = client.search_runs([experiment], condition, max_results=1000, page_token=token)
         runs.extend(page)
         token = page.token
         if not token:
@@ -185,26 +195,30 @@ def _log(client: Any, experiment: str, result: Result, source: str) -> None:
 
     record = result.record
     cost = record.costs[0] if record.costs else None
-    start = int(1000 * datetime.fromisoformat(cost.started).timestamp()) if cost else 0  # predictions of others have no time
-    end = start + int(1000 * sum(one.seconds for one in record.costs))
-    run = client.create_run(experiment, start, tags={UNIT_TAG: record.unit.key, SOURCE_TAG: source}, run_name=record.unit.key)
-    params = {**record.unit.model_dump(), **{f"option.{name}": value for name, value in record.options.items()}}
+    start = (
+        int(1000 * datetime.fromisoformat(cost.started).timestamp()) if cost else 0
+    )  # submitted predictions have no start time
+    end = start + int(1000 * sum(step.seconds for step in record.costs))
+    run = client.create_run(experiment, start, tags={RUN_TAG: record.run.key, SOURCE_TAG: source}, run_name=record.run.key)
+    params = {**record.run.model_dump(), **{f"option.{name}": value for name, value in record.options.items()}}
     tags = {
-        "atombench.protocol": record.protocol_version, "atombench.status": record.status, "atombench.role": record.role,
+        "atombench.protocol": record.protocol_version,
+        "atombench.status": record.status,
+        "atombench.role": record.role,
         "atombench.origin": record.origin,
         **({"git.commit": cost.commit, "git.dirty": str(cost.dirty)} if cost else {}),
         **{f"digest.{name}": value for name, value in record.digests.model_dump().items()},
-    }  # fmt: skip
+    }
     metrics = [
         Metric(name.replace("@", "_at_"), value, end, int(row["step"]))
         for row in _curve(result.curve)
         for name, value in row.items()
         if name != "step"
     ]
-    for found in record.metrics:
-        name = f"test/{found.protocol}/{found.metric.replace('@', '_at_')}"
-        bounds = (("", found.value), ("_ci_low", found.ci_low), ("_ci_high", found.ci_high))
-        metrics += [Metric(name + suffix, value, end, 0) for suffix, value in bounds]
+    for metric in record.metrics:
+        name = f"test/{metric.protocol}/{metric.metric.replace('@', '_at_')}"
+        values = (("", metric.value), ("_ci_low", metric.ci_low), ("_ci_high", metric.ci_high))
+        metrics += [Metric(name + suffix, value, end, 0) for suffix, value in values]
     run_id = run.info.run_id
     for first in range(0, len(metrics), 1000):
         client.log_batch(run_id, metrics=metrics[first : first + 1000])

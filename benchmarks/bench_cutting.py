@@ -1,4 +1,4 @@
-"""Cutting and labelling sections, all four outputs: all at once against one section at a time; prints the ratio of medians."""
+"""Cutting and labelling of sections: vectorised, compared with one section at a time; prints the ratio of medians."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from atombench.tasks.atom import cut_sections
-from atombench.tasks.atom.sections import available_threads
+from atombench.tasks.atom.sections import available_threads, cut_sections
 from benchmarks.timing import REPEATS, median_seconds
 from tests.tasks.atom.naive import naive_section, random_poses
 
@@ -29,13 +28,13 @@ def main() -> None:
         for row in range(FEW):
             naive_section(volumes[which[row]], centres[row], normals[row], 1)
 
-    works = {
+    variants = {
         f"NumPy, {available_threads()} threads": (MANY, lambda: cut_sections(volumes, which, centres, normals)),
         "NumPy, 1 thread": (MANY, lambda: cut_sections(volumes, which, centres, normals, threads=1)),
         f"torch, {torch.get_num_threads()} threads": (MANY, lambda: cut_sections(*tensors)),
         "one at a time": (FEW, singly),
     }
-    rates = {name: count / median_seconds(work) for name, (count, work) in works.items()}
+    rates = {name: count / median_seconds(work) for name, (count, work) in variants.items()}
     for name, rate in rates.items():
         print(f"cut and label, {name}: {rate:,.0f} sections/s (median of {REPEATS})")
     print(f"ratio: {next(iter(rates.values())) / rates['one at a time']:.0f}")

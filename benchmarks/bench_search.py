@@ -1,4 +1,4 @@
-"""The exhaustive search: one matrix product per orientation against a difference per query; prints the ratio of medians."""
+"""Exhaustive search: one matrix product per orientation, compared with one difference per query; prints both medians."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from atombench.tasks.atom.geometry import BlockGrid
-from atombench.tasks.atom.methods.exhaustive import _flat_places, _nearest, _with_ones
+from atombench.tasks.atom.methods.exhaustive import _flat_voxels, _nearest, _with_ones
 from benchmarks.timing import REPEATS, median_seconds
 
 QUERIES = 168
@@ -20,7 +20,7 @@ def main() -> None:
     rng, grid = np.random.default_rng(0), BlockGrid(1)
     volume = np.append(rng.random(grid.edge**3), 0.0)
     centres = np.stack(np.unravel_index(np.arange(grid.edge**3), (grid.edge,) * 3), axis=1)
-    candidates = volume[_flat_places(centres, np.array([1.0, 2.0, 3.0]), grid)]  # (P, candidates)
+    candidates = volume[_flat_voxels(centres, np.array([1.0, 2.0, 3.0]), grid)]  # (P, candidates)
     queries = rng.random((QUERIES, grid.section**2))
 
     def differences() -> np.ndarray:

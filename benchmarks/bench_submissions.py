@@ -1,7 +1,7 @@
-"""Validating and scoring a submission of the largest board of the paper's tables (VesselMNIST3D's 64 176 queries).
+"""Validating and scoring a submission to the largest board of the paper (VesselMNIST3D's 64 176 queries).
 
-Noise of the same size stands for the volumes. Dense scores of all 729 boxes as Parquet are the largest form; the best ten as
-CSV a common one. The reference is reading the file with its library alone.
+Volumes are replaced by noise of the same size. Dense scores of all 729 boxes as Parquet are the largest form, and the ten best
+boxes as CSV are a common one. The reference is the time of only reading the file with its library.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from atombench.engine.contract import Predictions
-from atombench.submissions.export import export_predictions
+from atombench.engine.answers import Answers
+from atombench.submissions.export import export_answers
 from atombench.submissions.guarded import guarded_validate
 from atombench.submissions.score import score
 from benchmarks.timing import median_seconds
@@ -31,17 +31,18 @@ TEST_VOLUMES = 382
 
 
 def main() -> None:
-    """Print seconds of validation and scoring for two forms of answers."""
-    with tempfile.TemporaryDirectory() as place:
-        board = made(Path(place))
+    """Print the times of validation and scoring for two forms of answers."""
+    with tempfile.TemporaryDirectory() as folder_name:
+        board = made(Path(folder_name))
         for suffix in ("parquet", "csv"):
-            folder, read = submission(board, Path(place), suffix)
+            folder, read = submission(board, Path(folder_name), suffix)
             alone = median_seconds(read)
-            checked = median_seconds(lambda folder=folder: in_order(folder, board))
+            checked = median_seconds(lambda folder=folder: check_valid(folder, board))
             scored = median_seconds(lambda folder=folder: list(score(folder, board.results)))
+            count = len(board.questions.ids)
             sys.stdout.write(
-                f"{suffix}, {len(board.asked.ids)} rows: validate {checked:.2f} s ({checked / alone:.1f} times reading the file"
-                f" alone), score {scored:.2f} s ({scored / alone:.1f} times)\n"
+                f"{suffix}, {count} rows: validate {checked:.2f} s ({checked / alone:.1f} times as long as reading"
+                f" the file), score {scored:.2f} s ({scored / alone:.1f} times)\n"
             )
 
 
@@ -53,22 +54,22 @@ def made(place: Path) -> Board:
 def submission(board: Board, place: Path, suffix: str) -> tuple[Path, Callable[[], object]]:
     folder = place / suffix / "good-one"
     (folder / "predictions").mkdir(parents=True)
-    path, count = folder / f"predictions/a.{suffix}", len(board.asked.ids)
+    path, count = folder / f"predictions/a.{suffix}", len(board.questions.ids)
     rng = np.random.default_rng(1)
     if suffix == "parquet":
-        export_predictions(Predictions(boxes=rng.random((count, 729), dtype=np.float32)), board.manifest, path)
+        export_answers(Answers(boxes=rng.random((count, 729), dtype=np.float32)), board.made, path)
     else:
         ranked = np.argsort(rng.random((count, 729)), axis=1)[:, :10]
         scores = np.sort(rng.random((count, 10)))[:, ::-1]
         columns = {f"ranked_{n}": ranked[:, n] for n in range(10)} | {f"scores_{n}": scores[:, n] for n in range(10)}
-        pd.DataFrame({"query": board.asked.ids, **columns}).to_csv(path, index=False)
+        pd.DataFrame({"query": board.questions.ids, **columns}).to_csv(path, index=False)
     facts = json.loads(json.dumps(board.facts()))
     facts["boards"][0]["predictions"][0]["file"] = f"predictions/a.{suffix}"
     write_yaml(folder, facts)
     return folder, (lambda: pq.read_table(path)) if suffix == "parquet" else (lambda: pyarrow.csv.read_csv(path))
 
 
-def in_order(folder: Path, board: Board) -> None:
+def check_valid(folder: Path, board: Board) -> None:
     _, problems = guarded_validate(folder, results=board.results)
     if problems:
         raise SystemExit("\n".join(problems))

@@ -1,7 +1,7 @@
-"""What the workflow itself costs: starting `atombench`, planning the paper's matrix, and Snakemake's share of 1000 local jobs.
+"""Overhead of the workflow: starting `atombench`, planning the paper's runs, and Snakemake's overhead in 1000 local jobs.
 
-The last takes about ten minutes and is left out without `--jobs`. It is a real run: one dataset, two boards, the random control
-with so many seeds that there are 1000 steps.
+The last takes about ten minutes and is skipped without `--jobs`. It is a real run: one dataset, two boards, and the random
+control with enough seeds for 1000 steps.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def started(*arguments: str) -> None:
 
 
 def starts() -> None:
-    """Seconds until a command has imported all that it needs, beside those of Python alone."""
+    """Print the seconds that each command needs to import its modules, and those of Python alone."""
     alone = median_seconds(lambda: started("-c", "pass"))
     sys.stdout.write(f"python alone {alone:.2f} s\n")
     for name in (*WITHOUT_TORCH, *WITH_TORCH):
@@ -49,21 +49,21 @@ def starts() -> None:
 
 
 def plan(folder: Path, config: str) -> None:
-    """Seconds of a dry run."""
+    """Print the time of a dry run, in seconds."""
     command = ["snakemake", "--cores", str(CORES), "-n", "--quiet", "rules", "--configfile", config]
-    said: list[str] = []
+    outputs: list[str] = []
 
     def work() -> None:
-        done = subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, text=True, check=True)
-        said.append(done.stdout + done.stderr)
+        completed = subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, text=True, check=True)
+        outputs.append(completed.stdout + completed.stderr)
 
     seconds = median_seconds(work)
-    (total,) = re.findall(r"^total +(\d+)$", said[-1], re.MULTILINE)[:1]
+    (total,) = re.findall(r"^total +(\d+)$", outputs[-1], re.MULTILINE)[:1]
     sys.stdout.write(f"dry run of {config}: {total} jobs in {seconds:.1f} s\n")
 
 
 def thousand(folder: Path, jobs: int) -> None:
-    """Snakemake's share of a real run of so many jobs."""
+    """Print the overhead of Snakemake in a real run of about `jobs` jobs."""
     seeds = ", ".join(str(number) for number in range(1, (jobs - 8) // 6 + 1))
     (folder / "thousand.yaml").write_text(THOUSAND.replace("SEEDS", seeds))
     command = ["snakemake", "--cores", str(CORES), "--configfile", "thousand.yaml", "--quiet", "all"]
@@ -74,21 +74,21 @@ def thousand(folder: Path, jobs: int) -> None:
     for path in folder.glob("results/benchmarks/**/*.tsv"):
         with path.open(encoding="utf-8", newline="") as stream:
             spent += [float(row["s"]) for row in csv.DictReader(stream, delimiter="\t")]
-    own = wall * CORES - sum(spent)
+    overhead = wall * CORES - sum(spent)
     sys.stdout.write(
-        f"{len(spent)} jobs on {CORES} cores: {wall:.0f} s, of which the steps' own {sum(spent) / CORES:.0f} s;"
-        f" Snakemake costs a job {own / len(spent):.2f} s of a core, {own / (wall * CORES):.0%} of the whole\n"
+        f"{len(spent)} jobs on {CORES} cores: {wall:.0f} s, of which the steps take {sum(spent) / CORES:.0f} s;"
+        f" Snakemake overhead per job {overhead / len(spent):.2f} s of a core, {overhead / (wall * CORES):.0%} of the total\n"
     )
 
 
 def main() -> None:
-    """Print the three costs."""
+    """Print the three overheads."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--jobs", type=int, default=0, help="jobs of the local run; 0 leaves it out")
+    parser.add_argument("--jobs", type=int, default=0, help="number of jobs of the local run; 0 skips it")
     jobs = parser.parse_args().jobs
     starts()
-    with tempfile.TemporaryDirectory() as place:
-        folder = copied(Path(place))
+    with tempfile.TemporaryDirectory() as name:
+        folder = copied(Path(name))
         plan(folder, "config/paper.yaml")
         if jobs:
             thousand(folder, jobs)

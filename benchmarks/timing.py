@@ -1,4 +1,4 @@
-"""How benchmarks take time: the median of several repeats in one process."""
+"""Timing of benchmarks: the median of several repeats in one process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ REPEATS = 5
 
 
 def median_seconds(work: Callable[[], object]) -> float:
-    """Median of the seconds that `work` takes."""
+    """Return the median time of `work`, in seconds."""
     times = []
     for _ in range(REPEATS):
         start = time.perf_counter()

@@ -1,2 +1,2 @@
 # Run by Snakemake in the new environment, from the workflow's folder.
-python -m pip install --quiet -c constraints.txt -e .
+python -m pip install --quiet -c constraints.txt -e '.[all]'

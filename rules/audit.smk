@@ -1,46 +1,49 @@
-rule audit_volumes:
+rule audit_data:
     input:
-        volumes="results/data/{dataset}/x{scale}/volumes.npz",
+        volumes=f"{DATA}/curated.npz",
+        index=f"{DATA}/curated.json",
         receipt="results/data/{dataset}/source.json",
     output:
-        audit="results/data/{dataset}/x{scale}/audit.json",
+        audit=f"{DATA}/audit.json",
     log:
-        "logs/audit/{dataset}-x{scale}.log",
+        "logs/audit/{dataset}-{form}.log",
     benchmark:
-        "results/benchmarks/audit/{dataset}-x{scale}.tsv"
+        "results/benchmarks/audit/{dataset}-{form}.tsv"
     conda:
         "../envs/atombench.yaml"
     threads: 1
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(30),
+        mem_mb=per_attempt(4000),
+        runtime=per_attempt(30),
     params:
-        restricted=restricted,
+        folder=subpath(input.index, parent=True),
+        restricted=from_plan(PLAN.restricted),
         code=code_digest("atombench.commands.audit_data"),
     shell:
-        "atombench audit-data {wildcards.dataset} --volumes {input.volumes} --receipt {input.receipt}"
+        "atombench audit-data {wildcards.dataset} --data {params.folder} --receipt {input.receipt}"
         " --out {output.audit} --log {log}"
 
 
 rule audit_board:
     input:
-        volumes="results/data/{dataset}/x{scale}/volumes.npz",
+        data=from_plan(PLAN.data),
         manifest=f"{BOARD}/manifest.parquet",
     output:
         audit=f"{BOARD}/audit.json",
     log:
-        "logs/audit/{dataset}-{gathering}-{split}-x{scale}.log",
+        "logs/audit/{task}-{dataset}-{board}.log",
     benchmark:
-        "results/benchmarks/audit/{dataset}-{gathering}-{split}-x{scale}.tsv"
+        "results/benchmarks/audit/{task}-{dataset}-{board}.tsv"
     conda:
         "../envs/atombench.yaml"
     threads: 1
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(30),
+        mem_mb=per_attempt(4000),
+        runtime=per_attempt(30),
     params:
-        restricted=restricted,
-        code=code_digest("atombench.commands.audit_data"),
+        folder=data_folder,
+        restricted=from_plan(PLAN.restricted),
+        code=from_plan(PLAN.step_code, "audit", "audit_data"),
     shell:
-        "atombench audit-data {wildcards.dataset} --volumes {input.volumes} --manifest {input.manifest}"
-        " --out {output.audit} --log {log}"
+        "atombench audit-data {wildcards.dataset} --board {wildcards.task}/{wildcards.dataset}/{wildcards.board}"
+        " --data {params.folder} --manifest {input.manifest} --out {output.audit} --log {log}"

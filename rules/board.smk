@@ -5,10 +5,10 @@ localrules:
 
 rule collect:
     input:
-        records=all_records,
-        audits=all_audits,
+        records=PLAN.records(),
+        audits=PLAN.audits(),
     output:
-        run=f"results/runs/{RUN.run}.json",
+        run=RUN_LIST,
     log:
         "logs/collect.log",
     benchmark:
@@ -31,7 +31,7 @@ rule collect:
 
 rule board:
     input:
-        runs=all_runs,
+        runs=all_lists,
         paper="leaderboard/published/paper-tables.csv",
     output:
         page=report(
@@ -51,7 +51,6 @@ rule board:
         ),
         comparisons="results/board/comparisons.csv",
         strata="results/board/strata.csv",
-        paper="results/board/paper.html",
         methods="results/board/methods.html",
         audits="results/board/audit.html",
         boards=directory("results/board/boards"),
@@ -67,11 +66,11 @@ rule board:
         "../envs/atombench.yaml"
     threads: 4
     resources:
-        mem_mb=growing(4000),
+        mem_mb=per_attempt(4000),
         runtime=10,
     params:
         folder=subpath(output.page, parent=True),
-        shown=shown_texts,
-        code=code_digest("atombench.commands.board"),
+        shown=PLAN.shown_texts_digest(),
+        code=PLAN.board_code(),
     shell:
         "atombench board {input.runs} --paper {input.paper} --out {params.folder} --threads {threads} --log {log}"

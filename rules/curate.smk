@@ -2,21 +2,23 @@ rule curate:
     input:
         receipt="results/data/{dataset}/source.json",
     output:
-        volumes="results/data/{dataset}/x{scale}/volumes.npz",
+        volumes=f"{DATA}/curated.npz",
+        index=f"{DATA}/curated.json",
     log:
-        "logs/curate/{dataset}-x{scale}.log",
+        "logs/curate/{dataset}-{form}.log",
     benchmark:
-        "results/benchmarks/curate/{dataset}-x{scale}.tsv"
+        "results/benchmarks/curate/{dataset}-{form}.tsv"
     conda:
         "../envs/atombench.yaml"
     threads: 1
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(60),
+        mem_mb=per_attempt(4000),
+        runtime=per_attempt(60),
     params:
-        row=row_of("curate"),
-        restricted=restricted,
-        code=reader_code("curate"),
+        row=from_plan(PLAN.row, "curate"),
+        restricted=from_plan(PLAN.restricted),
+        code=from_plan(PLAN.reader_code, "curate"),
+        folder=subpath(output.index, parent=True),
     shell:
-        "atombench curate {wildcards.dataset} --receipt {input.receipt} --scale {wildcards.scale}"
-        " --out {output.volumes} --log {log}"
+        "atombench curate {wildcards.dataset} --receipt {input.receipt} --form {wildcards.form}"
+        " --out {params.folder} --log {log}"

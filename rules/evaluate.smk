@@ -1,32 +1,33 @@
 rule evaluate:
     input:
-        volumes="results/data/{dataset}/x{scale}/volumes.npz",
+        data=from_plan(PLAN.data),
         manifest=f"{BOARD}/manifest.parquet",
-        weights=trained("weights.safetensors"),
-        curve=trained("curve.jsonl"),
-        predictions=f"{UNIT}/predictions.parquet",
-        training=trained("training.json"),
-        predicting=f"{UNIT}/predicting.json",
-        swaps=f"{UNIT}/swaps.parquet",
+        weights=from_plan(PLAN.trained, "weights.safetensors"),
+        curve=from_plan(PLAN.trained, "curve.jsonl"),
+        training=from_plan(PLAN.trained, "training.json"),
+        predictions=f"{ANSWERED}/predictions.parquet",
+        predicting=f"{ANSWERED}/predicting.json",
+        swaps=f"{ANSWERED}/swaps.parquet",
     output:
-        record=f"{UNIT}/record.json",
+        record=f"{ANSWERED}/record.json",
     log:
-        "logs/evaluate/{dataset}-{gathering}-{split}-x{scale}-{method}-{seed}.log",
+        "logs/evaluate/{task}-{dataset}-{board}-{method}-{seed}-{condition}.log",
     benchmark:
-        "results/benchmarks/evaluate/{dataset}-{gathering}-{split}-x{scale}-{method}-{seed}.tsv"
+        "results/benchmarks/evaluate/{task}-{dataset}-{board}-{method}-{seed}-{condition}.tsv"
     wildcard_constraints:
-        method=one_of({unit.method for unit in RUN.units()}),
+        method=one_of({run.method for run in PLAN.measured}),
     conda:
         "../envs/atombench.yaml"
     threads: 1
     resources:
-        mem_mb=growing(6000),
-        runtime=growing(30),
+        mem_mb=per_attempt(6000),
+        runtime=per_attempt(30),
     params:
-        role=method_role,
-        restricted=restricted,
-        code=code_digest("atombench.commands.evaluate"),
+        folder=data_folder,
+        restricted=from_plan(PLAN.restricted),
+        code=from_plan(PLAN.step_code, "evaluate"),
     shell:
-        "atombench evaluate {wildcards.method} --volumes {input.volumes} --manifest {input.manifest}"
-        " --weights {input.weights} --predictions {input.predictions} --training {input.training} --curve {input.curve}"
-        " --predicting {input.predicting} --swaps {input.swaps} --seed {wildcards.seed} --out {output.record} --log {log}"
+        "atombench evaluate {wildcards.task}/{wildcards.dataset}/{wildcards.board} --method {wildcards.method}"
+        " --data {params.folder} --manifest {input.manifest} --weights {input.weights} --predictions {input.predictions}"
+        " --training {input.training} --curve {input.curve} --predicting {input.predicting} --swaps {input.swaps}"
+        " --condition {wildcards.condition} --seed {wildcards.seed} --out {output.record} --log {log}"

@@ -17,7 +17,7 @@ rule fetch:
         mem_mb=1000,
         runtime=60,
     params:
-        row=row_of("fetch"),
-        code=reader_code("fetch"),
+        row=from_plan(PLAN.row, "fetch"),
+        code=from_plan(PLAN.reader_code, "fetch"),
     shell:
         "atombench fetch {wildcards.dataset} --out {output.receipt} --log {log}"

@@ -1,39 +1,40 @@
-# Networks; they use a GPU where there is one.
 rule predict:
     input:
-        volumes="results/data/{dataset}/x{scale}/volumes.npz",
+        data=from_plan(PLAN.data),
         manifest=f"{BOARD}/manifest.parquet",
-        weights=trained("weights.safetensors"),
+        weights=from_plan(PLAN.trained, "weights.safetensors"),
     output:
-        predictions=f"{UNIT}/predictions.parquet",
-        cost=f"{UNIT}/predicting.json",
-        swaps=f"{UNIT}/swaps.parquet",
+        predictions=f"{ANSWERED}/predictions.parquet",
+        cost=f"{ANSWERED}/predicting.json",
+        swaps=f"{ANSWERED}/swaps.parquet",
     log:
-        "logs/predict/{dataset}-{gathering}-{split}-x{scale}-{method}-{seed}.log",
+        "logs/predict/{task}-{dataset}-{board}-{method}-{seed}-{condition}.log",
     benchmark:
-        "results/benchmarks/predict/{dataset}-{gathering}-{split}-x{scale}-{method}-{seed}.tsv"
+        "results/benchmarks/predict/{task}-{dataset}-{board}-{method}-{seed}-{condition}.tsv"
     wildcard_constraints:
-        method=pattern_of(learned=True),
+        method=one_of(PLAN.learned_methods),
     conda:
         "../envs/atombench.yaml"
     threads: 1
     resources:
-        mem_mb=growing(6000),
-        runtime=growing(240),
-        gpu=gpus_at_hand,
+        mem_mb=per_attempt(6000),
+        runtime=per_attempt(240),
+        gpu=gpus,
     params:
-        options=method_options,
-        code=method_code("predict"),
+        folder=data_folder,
+        options=from_plan(PLAN.options),
+        code=from_plan(PLAN.method_code, "predict"),
     shell:
-        "atombench predict {wildcards.method} --volumes {input.volumes} --manifest {input.manifest}"
-        " --weights {input.weights} --options {params.options:q} --seed {wildcards.seed} --threads {threads}"
-        " --out {output.predictions} --cost {output.cost} --swaps {output.swaps} --log {log}"
+        "atombench predict {wildcards.task}/{wildcards.dataset}/{wildcards.board} --method {wildcards.method}"
+        " --data {params.folder} --manifest {input.manifest} --weights {input.weights} --condition {wildcards.condition}"
+        " --options {params.options:q} --seed {wildcards.seed} --threads {threads} --out {output.predictions}"
+        " --cost {output.cost} --swaps {output.swaps} --log {log}"
 
 
 # Everything else: the same step without a GPU.
 use rule predict as predict_cpu with:
     wildcard_constraints:
-        method=pattern_of(learned=False),
+        method=one_of(PLAN.other_methods),
     resources:
-        mem_mb=growing(6000),
-        runtime=growing(120),
+        mem_mb=per_attempt(6000),
+        runtime=per_attempt(120),

@@ -1,23 +1,24 @@
 rule split:
     input:
-        volumes="results/data/{dataset}/x{scale}/volumes.npz",
+        data=from_plan(PLAN.data),
     output:
         manifest=f"{BOARD}/manifest.parquet",
         summary=f"{BOARD}/manifest.json",
     log:
-        "logs/split/{dataset}-{gathering}-{split}-x{scale}.log",
+        "logs/split/{task}-{dataset}-{board}.log",
     benchmark:
-        "results/benchmarks/split/{dataset}-{gathering}-{split}-x{scale}.tsv"
+        "results/benchmarks/split/{task}-{dataset}-{board}.tsv"
     conda:
         "../envs/atombench.yaml"
     threads: 1
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(30),
+        mem_mb=per_attempt(4000),
+        runtime=per_attempt(30),
     params:
-        variant=sampler_variant,
-        key=key_digest,
-        code=code_digest("atombench.commands.split"),
+        folder=data_folder,
+        settings=from_plan(PLAN.settings),
+        key=from_plan(PLAN.key_digest),
+        code=from_plan(PLAN.step_code, "split"),
     shell:
-        "atombench split --volumes {input.volumes} --gathering {wildcards.gathering} --split {wildcards.split}"
-        " --scale {wildcards.scale} --variant {params.variant} --out {output.manifest} --summary {output.summary} --log {log}"
+        "atombench split {wildcards.task}/{wildcards.dataset}/{wildcards.board} --data {params.folder}"
+        " --settings {params.settings:q} --out {output.manifest} --summary {output.summary} --log {log}"

@@ -1,59 +1,59 @@
 # What others send in: queries for them to answer, and records of their answers.
 rule write_queries:
     input:
-        volumes="results/data/{dataset}/x{scale}/volumes.npz",
+        data=from_plan(PLAN.data),
         manifest=f"{BOARD}/manifest.parquet",
     output:
-        board="results/queries/{dataset}/{gathering}-{split}-x{scale}/board.json",
+        board=f"{QUERIES}/board.json",
     log:
-        "logs/queries/{dataset}-{gathering}-{split}-x{scale}.log",
+        "logs/queries/{task}-{dataset}-{board}.log",
     benchmark:
-        "results/benchmarks/queries/{dataset}-{gathering}-{split}-x{scale}.tsv"
+        "results/benchmarks/queries/{task}-{dataset}-{board}.tsv"
     conda:
         "../envs/atombench.yaml"
     threads: 1
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(30),
+        mem_mb=per_attempt(4000),
+        runtime=per_attempt(30),
     params:
         folder=subpath(output.board, parent=True),
-        code=code_digest("atombench.commands.queries"),
+        code=from_plan(PLAN.step_code, "queries"),
     shell:
-        "atombench queries {wildcards.dataset}/{wildcards.gathering}-{wildcards.split}-x{wildcards.scale}"
+        "atombench queries {wildcards.task}/{wildcards.dataset}/{wildcards.board}"
         " --training --out {params.folder} --log {log}"
 
 
 # `snakemake queries` writes those of all boards of the run.
 rule queries:
     input:
-        all_queries,
+        PLAN.queries(),
 
 
-# Predictions in leaderboard/submissions; those that are refused become a failed row with the reasons.
+# Answers in leaderboard/submissions; those that are refused become a failed row with the reasons.
 rule score:
     input:
-        volumes="results/data/{dataset}/x{scale}/volumes.npz",
+        data=from_plan(PLAN.data),
         manifest=f"{BOARD}/manifest.parquet",
-        submission=submitted_files,
+        submission=from_plan(PLAN.submitted_files),
     output:
-        record=f"{UNIT}/record.json",
+        record=f"{ANSWERED}/record.json",
     log:
-        "logs/score/{dataset}-{gathering}-{split}-x{scale}-{method}-{seed}.log",
+        "logs/score/{task}-{dataset}-{board}-{method}-{seed}-{condition}.log",
     benchmark:
-        "results/benchmarks/score/{dataset}-{gathering}-{split}-x{scale}-{method}-{seed}.tsv"
+        "results/benchmarks/score/{task}-{dataset}-{board}-{method}-{seed}-{condition}.tsv"
     wildcard_constraints:
-        method=one_of(SUBMITTED.names),
+        method=one_of(PLAN.submitted.names),
     conda:
         "../envs/atombench.yaml"
     threads: 1
     resources:
-        mem_mb=growing(6000),
-        runtime=growing(30),
+        mem_mb=per_attempt(6000),
+        runtime=per_attempt(30),
     params:
         folder=lambda wildcards: f"leaderboard/submissions/{wildcards.method}",
-        state=submission_state,
-        restricted=restricted,
-        code=code_digest("atombench.commands.score"),
+        state=lambda wildcards: PLAN.submitted.state[wildcards.method],
+        restricted=from_plan(PLAN.restricted),
+        code=from_plan(PLAN.step_code, "score"),
     shell:
-        "atombench score {params.folder} --board {wildcards.dataset}/{wildcards.gathering}-{wildcards.split}-x{wildcards.scale}"
+        "atombench score {params.folder} --board {wildcards.task}/{wildcards.dataset}/{wildcards.board}"
         " --seed {wildcards.seed} --out {output.record} --log {log}"

@@ -2,11 +2,11 @@ localrules:
     track,
 
 
-# The store is a mirror: updated in place, given back as it was if the job fails, made anew from the records if deleted. Where
+# The store is a mirror: updated in place, restored if the job fails, recreated from the records if deleted. If
 # MLFLOW_TRACKING_URI names a server, the runs go there and a receipt takes the store's place.
 rule track:
     input:
-        runs=all_runs,
+        runs=all_lists,
     output:
         mirror=update(MIRROR),
     log:

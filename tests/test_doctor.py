@@ -1,4 +1,4 @@
-"""The doctor says what is there, what is not, and what to do."""
+"""The doctor checks a machine and gives advice."""
 
 import hashlib
 import os
@@ -35,16 +35,18 @@ def program(folder: Path, name: str, text: str) -> None:
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
 
-def test_a_bare_machine_can_do_the_default_run(tmp_path: Path) -> None:
+def test_a_bare_machine_can_execute_the_default_run(tmp_path: Path) -> None:
     found = checks(tmp_path, "mni-subjects")
     assert {name for name, check in found.items() if check.status == "problem"} == set()
     assert found["data mni-subjects"].status == "ok"
     assert "MiB in" in found["data mni-subjects"].found
-    assert "not there yet" in found["MLflow"].found
+    assert "does not exist yet" in found["MLflow"].found
     assert found["packages"].found == "as pinned"
 
 
-def test_missing_data_come_with_where_was_looked_and_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_data_are_reported_with_the_folders_searched_and_advice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = checks(tmp_path, "vesselmnist3d", "ixi-t1")
     assert found["data folders"].status == "note"
     assert "ATOMBENCH_DATA_DIRS is not set" in found["data vesselmnist3d"].found
@@ -54,13 +56,13 @@ def test_missing_data_come_with_where_was_looked_and_what_to_do(tmp_path: Path, 
     (tmp_path / "vesselmnist3d.npz").write_text("something else")
     damaged = checks(tmp_path, "vesselmnist3d")["data vesselmnist3d"]
     assert damaged.status == "note"
-    assert f"looked in {tmp_path}" in damaged.found
+    assert f"searched {tmp_path}" in damaged.found
     assert "has md5" in damaged.found
     monkeypatch.setenv("ATOMBENCH_DATA_DIRS", str(tmp_path / "gone"))
     assert checks(tmp_path)["data folders"].status == "problem"
 
 
-def test_what_was_downloaded_counts_as_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_downloaded_files_count_as_present(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     content = b"a file"
     sources = [SourceFile("set.npz", "md5", hashlib.md5(content).hexdigest(), "https://example.org/set.npz")]
     monkeypatch.setattr("atombench.volumes.medmnist.sources", lambda row: sources)
@@ -70,7 +72,7 @@ def test_what_was_downloaded_counts_as_found(tmp_path: Path, monkeypatch: pytest
     assert checks(tmp_path, "vesselmnist3d")["data vesselmnist3d"].status == "ok"
 
 
-def test_versions_other_than_the_pinned_ones_are_named(tmp_path: Path) -> None:
+def test_versions_that_differ_from_the_pinned_ones_are_reported(tmp_path: Path) -> None:
     (tmp_path / "pins.txt").write_text("# pins\nnumpy==0.0.1\nnot-installed==3\n")
     found = checks(tmp_path, constraints=tmp_path / "pins.txt")["packages"]
     assert found.status == "note"
@@ -78,7 +80,7 @@ def test_versions_other_than_the_pinned_ones_are_named(tmp_path: Path) -> None:
     assert "not-installed" not in found.found
 
 
-def test_a_cluster_is_described_and_its_missing_database_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cluster_is_described_and_missing_accounting_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program(tmp_path, "sbatch", "exit 0")
     program(tmp_path, "sinfo", "echo 'gpu* up 1:00:00 4 gpu:2'")
     program(tmp_path, "sacct", "echo 'accounting storage is disabled' >&2; exit 1")
@@ -87,7 +89,7 @@ def test_a_cluster_is_described_and_its_missing_database_named(tmp_path: Path, m
     assert "gpu* up 1:00:00 4 gpu:2" in found["SLURM"].found
     assert found["SLURM accounting"].status == "note"
     program(tmp_path, "sinfo", "exit 1")
-    assert "no answer" in checks(tmp_path)["SLURM"].found
+    assert "does not respond" in checks(tmp_path)["SLURM"].found
 
 
 def test_a_folder_that_cannot_be_written_or_a_full_disk_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +101,7 @@ def test_a_folder_that_cannot_be_written_or_a_full_disk_is_a_problem(tmp_path: P
     assert "cannot be written" in checks(tmp_path)["disk"].found
 
 
-def test_a_store_that_is_none_is_a_problem_and_the_command_ends_with_1(
+def test_a_damaged_store_is_a_problem_and_the_command_exits_with_1(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "mlflow").mkdir()
@@ -115,17 +117,17 @@ def test_a_store_that_is_none_is_a_problem_and_the_command_ends_with_1(
 
 
 @pytest.mark.parametrize(
-    ("network", "files", "calls", "status", "told"),
+    ("network", "files", "calls", "status", "message"),
     [
         (True, True, True, "ok", "without network"),
-        (False, True, True, "note", "from network "),
-        (True, False, True, "note", "from files "),
-        (True, True, False, "note", "from network and files "),
+        (False, True, True, "note", "access to network "),
+        (True, False, True, "note", "access to files "),
+        (True, True, False, "note", "access to network and files "),
     ],
 )
-def test_it_says_what_submitted_methods_cannot_be_kept_from(
-    network: bool, files: bool, calls: bool, status: str, told: str
+def test_access_of_submitted_methods_that_cannot_be_blocked_is_reported(
+    network: bool, files: bool, calls: bool, status: str, message: str
 ) -> None:
-    found = doctor._sandbox(network, files, calls)
-    assert found.status == status
-    assert told in found.found
+    check = doctor._sandbox(network, files, calls)
+    assert check.status == status
+    assert message in check.found

@@ -1,1 +1,1 @@
-"""Audit of datasets and boards: duplicates, leaks, empty sections, and what the sampler does."""
+"""Audit of datasets and boards: duplicates, leaks, empty sections, and statistics of the sampler."""

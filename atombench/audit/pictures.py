@@ -1,4 +1,4 @@
-"""Contact sheet: a few volumes of each split, three middle planes each."""
+"""Contact sheet: the three middle planes of a few volumes of each split."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ GAP = 2
 
 
 def contact_sheet(volumes: VolumeSet) -> str:
-    """PNG in base64: a column per volume (training, validation, test), below each other the middle planes of axes i, j, k."""
+    """Return a PNG in base64: one column per volume (training, validation, test) with the middle planes of axes i, j, k."""
     columns: list[NDArray[np.floating]] = []
     for split in SPLITS:
         rows = volumes.rows(split)
@@ -25,11 +25,11 @@ def contact_sheet(volumes: VolumeSet) -> str:
 
 
 def _planes(volume: NDArray[np.float32]) -> list[NDArray[np.floating]]:
-    """Middle planes, the second of their axes pointing up, enlarged by whole voxels; (TILE + GAP, TILE + GAP) each."""
+    """Return the middle planes, with their second axis upwards, enlarged by a whole factor; (TILE + GAP, TILE + GAP) each."""
     middle, repeat = len(volume) // 2, max(TILE // len(volume), 1)
-    found = []
+    planes = []
     for axis in range(3):
         plane = np.take(volume, middle, axis=axis).T[::-1]
         large = np.kron(plane, np.ones((repeat, repeat), np.float32))[:TILE, :TILE]
-        found.append(np.pad(large, ((0, TILE + GAP - large.shape[0]), (0, TILE + GAP - large.shape[1]))))
-    return found
+        planes.append(np.pad(large, ((0, TILE + GAP - large.shape[0]), (0, TILE + GAP - large.shape[1]))))
+    return planes

@@ -1,26 +1,35 @@
-"""Audit files: one about the volumes of a dataset, one about each board; JSON, checked against a schema."""
+"""Audit files, one for the volumes of each dataset and one for each board: JSON, validated against a schema."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from atombench.io.files import write_json
-from atombench.io.schema import read_model
+from atombench.io.schema import FrozenModel, read_model
+from atombench.records.board import Board
 
 HIDDEN = "(not shown)"
 
 
-class Part(BaseModel):
-    """Base of all parts of an audit: unknown keys and non-finite numbers are refused."""
+class Line(FrozenModel):
+    """One line of a table of findings: name, value, meaning, and whether a reader should check it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    name: str
+    value: str
+    meaning: str
+    flagged: bool = False
+
+    @staticmethod
+    def of(name: str, value: str, meaning: str, flagged: bool = False) -> Line:
+        """Build a line."""
+        return Line(name=name, value=value, meaning=meaning, flagged=flagged)
 
 
-class Pair(Part):
-    """Two volumes and how alike they are (see `audit/volumes.py`)."""
+class Pair(FrozenModel):
+    """Two volumes and their likeness (see `audit/volumes.py`)."""
 
     first: str
     second: str
@@ -28,8 +37,8 @@ class Pair(Part):
     likeness: float
 
 
-class Neighbours(Part):
-    """Mean likeness of `pairs` pairs of neighbours; beside it mean and standard deviation over all pairs of volumes."""
+class Neighbours(FrozenModel):
+    """Mean likeness of `pairs` pairs of neighbours; mean and standard deviation over all pairs of volumes."""
 
     pairs: int
     likeness: float
@@ -38,13 +47,13 @@ class Neighbours(Part):
 
     @property
     def excess(self) -> float:
-        """By how many standard errors neighbours are more alike than other pairs."""
+        """Excess likeness of neighbours over all pairs, in standard errors."""
         error = self.deviation / max(self.pairs, 1) ** 0.5
         return (self.likeness - self.mean) / error if self.pairs and error else 0.0
 
 
-class Source(Part):
-    """A source file of a dataset; no path of any machine."""
+class Source(FrozenModel):
+    """A source file of a dataset, without its local path."""
 
     name: str
     algorithm: str
@@ -52,29 +61,30 @@ class Source(Part):
     url: str | None = None
 
 
-class VolumeFindings(Part):
-    """What the volumes of a dataset are like.
+class VolumeFindings(FrozenModel):
+    """Findings about the volumes of a dataset.
 
     Attributes:
+        form: curated form of the volumes.
         volumes, subjects: number in each official split.
         labels: volumes by label and split.
         spacing_mm: median mm per voxel along each axis; None where unknown.
-        exact_pairs, near_pairs: pairs of volumes that are equal, or alike by at least `near_threshold`; the second number
-            of each counts those that lie in two splits.
-        most_alike: the pairs of two splits that are most alike.
+        exact_pairs, near_pairs: pairs of volumes that are equal, or have a likeness of at least `near_threshold`; the second
+            number of each counts pairs across splits.
+        most_alike: the pairs across splits with the highest likeness.
         subjects_in_two_splits: names of subjects with volumes in more than one split.
-        neighbours: volumes that follow each other in the source and are not said to be of one subject. If they are more alike
-            than others, the source may not name all subjects.
+        neighbours: consecutive volumes in the source that are not labelled as one subject. If they are more alike than other
+            pairs, the source may not identify all subjects.
         background: share of background voxels in a volume: 5 %, median and 95 % over volumes.
         nearly_empty: volumes with less than half a percent of tissue.
-        histogram: share of voxels in each of equal bins from -0.1 to 1.1; what lies beyond counts in the last ones.
-        sheet: contact sheet, PNG in base64; None where no picture may be shown.
-        sources: the source files, at most `MOST_SOURCES`; source_count: how many there are.
+        histogram: share of voxels in each of equal bins from -0.1 to 1.1; values outside count in the first or last bin.
+        sheet: contact sheet, PNG in base64; None if pictures must not be shown.
+        sources: the source files, at most `MOST_SOURCES`; source_count: their total number.
     """
 
     kind: Literal["volumes"] = "volumes"
     dataset: str
-    scale: int
+    form: str
     edge: int
     digest: str
     volumes: dict[str, int]
@@ -95,7 +105,7 @@ class VolumeFindings(Part):
     source_count: int
 
     def redacted(self) -> VolumeFindings:
-        """The same findings without pictures and without names of volumes, subjects and files."""
+        """Return the findings without pictures and without names of volumes, subjects and files."""
         return self.model_copy(
             update={
                 "sheet": None,
@@ -106,84 +116,50 @@ class VolumeFindings(Part):
         )
 
 
-class PartFindings(Part):
-    """One part (train, val, test) of a board. Shares are of its sections.
+class BoardFindings(FrozenModel):
+    """Findings about the queries of a board, independent of its task.
 
     Attributes:
-        sections, volumes, positions: how many; positions are distinct centres.
-        depths: the distinct third coordinates of centres.
-        unlabelled: sections without a correct box.
-        without_block: sections without a correct coarse block.
-        empty: sections that show no tissue at all, only background.
-        blank: sections whose pixels are all equal; the others that are empty still show the ripple of the resampling.
-        outside: sections that stick out of the volume.
-        background: mean share of background pixels.
-        first_octant: sections whose normal has no negative component; a quarter of the half sphere k >= 0.
-        positions_in_training, depths_in_training: sections whose centre, or whose depth, also occurs in training.
-        volumes_in_training: sections of volumes that training sections are cut from.
-        place_counts: sections by centre (i, j), flattened (E x E).
-        depth_counts: sections by depth k (E).
+        task, dataset, name: the board.
+        manifest: digest of its manifest.
+        data: digest of the curated data.
+        lines: findings about the test part, for readers.
+        numbers: findings by part and name, for audit.csv.
+        own: data for the figures of the task.
+        pictures: images and names of the data; empty for restricted data and secret boards.
     """
-
-    sections: int
-    volumes: int
-    positions: int
-    depths: list[int]
-    unlabelled: float
-    without_block: float
-    empty: float
-    blank: float
-    outside: float
-    background: float
-    first_octant: float
-    positions_in_training: float
-    depths_in_training: float
-    volumes_in_training: float
-    place_counts: list[int]
-    depth_counts: list[int]
-
-
-class Case(Part):
-    """A test section with its volume, for the page that shows what methods answer.
-
-    Attributes:
-        section: place in the test part.
-        volume: name of the volume.
-        voxels: bytes (E, E, E) in base64, 0 for intensity 0 and 255 for 1.
-        pixels: bytes (4s, 4s) in base64, likewise.
-        centre, normal: the true pose, in voxels.
-        boxes: the correct boxes.
-    """
-
-    section: int
-    volume: str
-    voxels: str
-    pixels: str
-    centre: list[float]
-    normal: list[float]
-    boxes: list[int]
-
-
-class BoardFindings(Part):
-    """What the sections of a board are like."""
 
     kind: Literal["board"] = "board"
+    task: str
     dataset: str
-    gathering: str
-    split: str
-    scale: int
+    name: str
     manifest: str
-    volumes: str = Field(description="digest of the volumes")
-    parts: dict[str, PartFindings]
-    cases: list[Case] = Field(default=[], description="a few test sections; none of restricted data or secret boards")
+    data: str
+    lines: list[Line] = Field(default=[])
+    numbers: dict[str, dict[str, float]] = Field(default={})
+    own: dict[str, Any] = Field(default={})
+    pictures: dict[str, Any] = Field(default={})
+
+    @property
+    def board(self) -> Board:
+        """Board of the audit."""
+        return Board(self.task, self.dataset, self.name)
 
     def redacted(self) -> BoardFindings:
-        """The same findings without pictures."""
-        return self.model_copy(update={"cases": []})
+        """Return the findings without pictures."""
+        return self.model_copy(update={"pictures": {}})
 
 
 Findings = Annotated[VolumeFindings | BoardFindings, Field(discriminator="kind")]
 _FINDINGS: TypeAdapter[VolumeFindings | BoardFindings] = TypeAdapter(Findings)
+
+
+def nothing_found(data: Any, manifest: Any) -> BoardFindings:
+    """Return empty findings, for a task without its own audit; see `Task.audit`."""
+    board = manifest.board
+    return BoardFindings(
+        task=board.task, dataset=board.dataset, name=board.name, manifest=manifest.digest, data=manifest.data_digest
+    )
 
 
 def save_findings(path: Path, findings: VolumeFindings | BoardFindings) -> None:
@@ -195,6 +171,6 @@ def load_findings(path: Path) -> VolumeFindings | BoardFindings:
     """Read and check an audit file.
 
     Raises:
-        DataError: it is missing, is not JSON, or does not fit the schema.
+        DataError: the file is missing, is not JSON, or does not match the schema.
     """
     return read_model(_FINDINGS, path)

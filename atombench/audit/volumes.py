@@ -1,21 +1,24 @@
-"""Audit of volumes: equal and near-equal ones, subjects in two splits, background, histogram.
+"""Audit of volumes: duplicates and near-duplicates, subjects in two splits, background, histogram.
 
-Likeness of two volumes is the correlation of their voxels after the mean volume of the dataset has been taken off: what all
-volumes share (a brain in the middle) then does not count. It is taken at 20^3 voxels at every scale.
+The likeness of two volumes is the correlation of their voxels after subtraction of the mean volume of the dataset, which
+removes common structure (a brain in the centre). Cubes of 40 voxels or more are first reduced to about 20.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from atombench.audit.pictures import contact_sheet
 from atombench.audit.record import Neighbours, Pair, Source, VolumeFindings
+from atombench.volumes.curated import Curated
 from atombench.volumes.volume_set import BACKGROUND, SPLITS, VolumeSet
 
+LIKENESS_EDGE = 20  # voxels
 NEARLY_EMPTY = 0.005
 NEAR = 0.9
 MOST_ALIKE = 10
@@ -23,16 +26,16 @@ MOST_SOURCES = 10
 HISTOGRAM = (-0.1, 1.1, 48)  # from, to, bins
 
 
-def audit_volumes(volumes: VolumeSet, scale: int, sources: list[Source]) -> VolumeFindings:
-    """Look for what may mislead in the volumes of a dataset.
+def audit_volumes(data: Curated, sources: list[Source]) -> VolumeFindings:
+    """Return the findings about the volumes of a dataset.
 
     Args:
-        volumes: the curated set.
-        scale: of its volumes.
-        sources: its source files.
+        data: cubes of one size.
+        sources: source files of the dataset.
     """
+    volumes = data.volumes()
     splits = np.array(volumes.splits)
-    alike = likeness(volumes.volumes, scale)
+    alike = likeness(volumes.volumes)
     first, second = np.triu_indices(len(splits), 1)
     across = splits[first] != splits[second]
     pairs = alike[first, second]
@@ -42,7 +45,7 @@ def audit_volumes(volumes: VolumeSet, scale: int, sources: list[Source]) -> Volu
     counts, _ = np.histogram(np.clip(volumes.volumes, *HISTOGRAM[:2]), bins=HISTOGRAM[2], range=HISTOGRAM[:2])
     return VolumeFindings(
         dataset=volumes.dataset,
-        scale=scale,
+        form=data.index.form,
         edge=volumes.edge,
         digest=volumes.digest,
         volumes={split: int((splits == split).sum()) for split in SPLITS},
@@ -50,7 +53,7 @@ def audit_volumes(volumes: VolumeSet, scale: int, sources: list[Source]) -> Volu
         labels=_labels(volumes),
         spacing_mm=spacing,
         near_threshold=NEAR,
-        exact_pairs=(len(equal), sum(splits[one] != splits[other] for one, other in equal)),
+        exact_pairs=(len(equal), sum(splits[row] != splits[other] for row, other in equal)),
         near_pairs=(int((pairs >= NEAR).sum()), int(((pairs >= NEAR) & across).sum())),
         most_alike=_most_alike(volumes, alike, (first[across], second[across])),
         subjects_in_two_splits=_subjects_in_two_splits(volumes),
@@ -64,23 +67,26 @@ def audit_volumes(volumes: VolumeSet, scale: int, sources: list[Source]) -> Volu
     )
 
 
-def likeness(volumes: NDArray[np.float32], scale: int) -> NDArray[np.float32]:
-    """Likeness of each two volumes; (N, N), 0 for a volume that equals the mean."""
+def likeness(volumes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the likeness of each pair of volumes (N, E, E, E); (N, N), 0 for a volume equal to the mean."""
+    scale = max(1, volumes.shape[1] // LIKENESS_EDGE)
     count, edge = len(volumes), volumes.shape[1] // scale
-    small = volumes.reshape(count, edge, scale, edge, scale, edge, scale).mean(axis=(2, 4, 6)).reshape(count, -1)
-    rest = small - small.mean(axis=0)
-    rest -= rest.mean(axis=1, keepdims=True)
-    norm = np.linalg.norm(rest, axis=1, keepdims=True)
-    rest = np.divide(rest, norm, out=np.zeros_like(rest), where=norm > 0)
-    return rest @ rest.T
+    end = scale * edge  # voxels beyond the last whole block are ignored
+    blocks = volumes[:, :end, :end, :end].reshape(count, edge, scale, edge, scale, edge, scale)
+    small = blocks.mean(axis=(2, 4, 6)).reshape(count, -1)
+    residual = small - small.mean(axis=0)
+    residual -= residual.mean(axis=1, keepdims=True)
+    norm = np.linalg.norm(residual, axis=1, keepdims=True)
+    residual = np.divide(residual, norm, out=np.zeros_like(residual), where=norm > 0)
+    return residual @ residual.T
 
 
 def exact_pairs(volumes: VolumeSet) -> list[tuple[int, int]]:
-    """Rows of each two volumes whose voxels are all equal."""
+    """Return the rows of each pair of identical volumes."""
     rows = defaultdict(list)
     for row, volume in enumerate(volumes.volumes):
         rows[hashlib.sha256(volume).digest()].append(row)
-    return [(one, other) for same in rows.values() for place, one in enumerate(same) for other in same[place + 1 :]]
+    return [pair for same in rows.values() for pair in combinations(same, 2)]
 
 
 def _most_alike(volumes: VolumeSet, alike: NDArray[np.float32], pairs: tuple[NDArray[np.intp], NDArray[np.intp]]) -> list[Pair]:
@@ -88,20 +94,20 @@ def _most_alike(volumes: VolumeSet, alike: NDArray[np.float32], pairs: tuple[NDA
     first, second = (rows[order] for rows in pairs)
     return [
         Pair(
-            first=volumes.ids[one],
+            first=volumes.ids[row],
             second=volumes.ids[other],
-            splits=(volumes.splits[one], volumes.splits[other]),
-            likeness=round(float(alike[one, other]), 4),
+            splits=(volumes.splits[row], volumes.splits[other]),
+            likeness=round(float(alike[row, other]), 4),
         )
-        for one, other in zip(first, second, strict=True)
+        for row, other in zip(first, second, strict=True)
     ]
 
 
 def _subjects_in_two_splits(volumes: VolumeSet) -> list[str]:
-    places = defaultdict(set)
+    splits_of = defaultdict(set)
     for group, split in zip(volumes.groups, volumes.splits, strict=True):
-        places[group].add(split)
-    return sorted(group for group, found in places.items() if len(found) > 1)
+        splits_of[group].add(split)
+    return sorted(group for group, splits in splits_of.items() if len(splits) > 1)
 
 
 def _neighbours(volumes: VolumeSet, alike: NDArray[np.float32], pairs: NDArray[np.float32]) -> Neighbours:
@@ -113,6 +119,4 @@ def _neighbours(volumes: VolumeSet, alike: NDArray[np.float32], pairs: NDArray[n
 
 def _labels(volumes: VolumeSet) -> dict[str, dict[str, int]]:
     counted = Counter(zip(volumes.labels, volumes.splits, strict=True))
-    return {
-        label: {split: counted[label, split] for split in SPLITS} for label in sorted(set(volumes.labels))
-    }  # fmt: skip
+    return {label: {split: counted[label, split] for split in SPLITS} for label in sorted(set(volumes.labels))}

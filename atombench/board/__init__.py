@@ -1,1 +1,1 @@
-"""The leaderboard: tables and static pages, from result records alone."""
+"""The leaderboard: tables and static pages generated from result records."""

@@ -9,7 +9,7 @@ from itertools import groupby
 
 import pandas as pd
 
-from atombench.records.record import Record, Stratum, in_order
+from atombench.records.record import Record, Stratum
 from atombench.statistics.bootstrap import Estimate, estimates
 
 COLUMNS = ["board", "method", "kind", "stratum", "value", "ci_low", "ci_high", "chance", "n_volumes", "n_sections", "n_seeds"]
@@ -17,50 +17,50 @@ COLUMNS = ["board", "method", "kind", "stratum", "value", "ci_low", "ci_high", "
 
 @dataclass(frozen=True)
 class Cell:
-    """The primary number of one method in one stratum, mean over its seeds."""
+    """Primary metric of one method in one stratum, mean over seeds."""
 
-    found: Estimate
-    chance: float
-    volumes: int
-    sections: int
+    number: Estimate
+    chance: float | None
+    clusters: int
+    queries: int
     seeds: int
 
 
 def by_stratum(records: Sequence[Record]) -> dict[tuple[str, str], dict[str, Cell]]:
-    """Cells of one board by kind and name of the stratum, in the order of the records, then by method."""
+    """Return results of one board by kind and name of the stratum, in record order, then by method."""
     cells: dict[tuple[str, str], dict[str, Cell]] = {}
-    for method, runs in groupby(sorted(records, key=in_order), key=lambda record: record.unit.method):
+    for method, runs in groupby(sorted(records, key=lambda record: record.run.order), key=lambda record: record.run.method):
         for key, cell in _cells(list(runs)).items():
             cells.setdefault(key, {})[method] = cell
     return cells
 
 
 def _cells(runs: list[Record]) -> dict[tuple[str, str], Cell]:
-    """Cells of one method; one run's own numbers need no new bootstrap."""
-    same: dict[tuple[str, str], list[Stratum]] = {}
-    for stratum in (one for run in runs for one in run.strata):
-        same.setdefault((stratum.kind, stratum.name), []).append(stratum)
-    found = [Estimate(several[0].value, several[0].ci_low, several[0].ci_high) for several in same.values()]
+    """Return results of one method by stratum; those of a single run are taken over without a new bootstrap."""
+    by_key: dict[tuple[str, str], list[Stratum]] = {}
+    for stratum in (stratum for run in runs for stratum in run.strata):
+        by_key.setdefault((stratum.kind, stratum.name), []).append(stratum)
+    means = [Estimate(strata[0].value, strata[0].ci_low, strata[0].ci_high) for strata in by_key.values()]
     if len(runs) > 1:
-        found = estimates([[stratum.clustered() for stratum in several] for several in same.values()])
-    return {key: _cell(several, mean) for (key, several), mean in zip(same.items(), found, strict=True)}
+        means = estimates([[stratum.sample() for stratum in strata] for strata in by_key.values()])
+    return {key: _cell(strata, mean) for (key, strata), mean in zip(by_key.items(), means, strict=True)}
 
 
 def _cell(strata: list[Stratum], mean: Estimate) -> Cell:
-    return Cell(mean, strata[0].chance, *_volumes_and_sections(tuple(strata[0].counts)), len(strata))
+    return Cell(mean, strata[0].chance, *_sizes(tuple(strata[0].counts)), len(strata))
 
 
 @lru_cache(maxsize=1024)
-def _volumes_and_sections(counts: tuple[int, ...]) -> tuple[int, int]:
-    """How many volumes have sections, and how many sections there are; the same for all methods of a board."""
+def _sizes(counts: tuple[int, ...]) -> tuple[int, int]:
+    """Return the number of clusters with queries and of queries (cached, since all methods of a board share them)."""
     return sum(count > 0 for count in counts), sum(counts)
 
 
 def stratum_table(board: str, strata: Mapping[tuple[str, str], Mapping[str, Cell]]) -> pd.DataFrame:
-    """Every cell of one board as a long table."""
+    """Return all results by stratum of one board as a long table."""
     rows = []
     for (kind, name), cells in strata.items():
         for method, cell in cells.items():
-            numbers = [cell.found.value, cell.found.low, cell.found.high, cell.chance]
-            rows.append([board, method, kind, name, *numbers, cell.volumes, cell.sections, cell.seeds])
+            numbers = [cell.number.value, cell.number.low, cell.number.high, cell.chance]
+            rows.append([board, method, kind, name, *numbers, cell.clusters, cell.queries, cell.seeds])
     return pd.DataFrame(rows, columns=COLUMNS)

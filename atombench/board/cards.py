@@ -1,16 +1,21 @@
-"""Dataset cards: one page per dataset and scale, made from its audit files and its row in the registry."""
+"""Dataset cards: one page per dataset and curated form, from audit files and the registry."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
 
 import pandas as pd
 
-from atombench.audit.record import BoardFindings, VolumeFindings
-from atombench.audit.tables import Finding, board_table, by_split, volume_table
-from atombench.board.audit_figures import audit_figure, histogram_figure
-from atombench.tasks.atom.secret import is_secret
+from atombench.audit.record import BoardFindings, Line, VolumeFindings
+from atombench.audit.tables import by_split, volume_table
+from atombench.board.histogram import histogram_figure
+from atombench.board.one_board import panels_of
+from atombench.errors import ConfigError
+from atombench.records.board import Board
+from atombench.tasks.table import find_task
 from atombench.volumes.registry import DatasetRow, is_open
 
 Findings = VolumeFindings | BoardFindings
@@ -19,16 +24,17 @@ UNKNOWN = "not in the registry"
 
 @dataclass(frozen=True)
 class CardBoard:
-    """A board on a dataset's card."""
+    """A board on a dataset card."""
 
+    board: Board
     name: str
     manifest: str
-    lines: list[Finding]
+    lines: list[Line]
 
 
 @dataclass(frozen=True)
 class Card:
-    """Everything that the page of a dataset shows."""
+    """Content of the page of a dataset."""
 
     found: VolumeFindings
     title: str
@@ -37,105 +43,117 @@ class Card:
     cite: str
     note: str
     boards: list[CardBoard]
-    volume_lines: list[Finding] = field(repr=False)
+    volume_lines: list[Line] = field(repr=False)
     histogram: str = field(repr=False)
-    figure: str = field(repr=False)
+    figures: list[str] = field(repr=False)
 
     @property
     def volumes(self) -> str:
-        """Volumes of each split."""
+        """Number of volumes in each split, as text."""
         return by_split(self.found.volumes)
 
     @property
     def subjects(self) -> str:
-        """Subjects of each split."""
+        """Number of subjects in each split, as text."""
         return by_split(self.found.subjects)
 
     @property
     def link(self) -> str:
-        """Address of the page, from the start page."""
-        return card_link(self.found.dataset, self.found.scale)
+        """Address of the page, relative to the start page."""
+        return card_link(self.found.dataset, self.found.form)
+
+    def holds(self, board: Board) -> bool:
+        """Return whether a board uses this dataset and form."""
+        return any(entry.board == board for entry in self.boards)
 
 
-def card_link(dataset: str, scale: int) -> str:
-    """Address of a dataset's page, from the start page."""
-    return f"datasets/{dataset}-x{scale}.html"
+def card_link(dataset: str, form: str) -> str:
+    """Return the address of the page of a dataset, relative to the start page."""
+    return f"datasets/{dataset}-{form}.html"
 
 
 def current(findings: Sequence[Findings]) -> list[Findings]:
-    """Findings of all datasets, and those of boards that were made from their volumes as they are now.
+    """Return the findings of all datasets, and of the boards drawn from their current data.
 
-    Secret boards are left out: where their test sections lie, and how often, would tell something of their labels.
+    Secret boards are omitted, since the positions of their test queries reveal information about the labels.
     """
-    about = [found for found in findings if isinstance(found, VolumeFindings)]
-    now = {found.digest for found in about}
-    return [*about, *(found for found in findings if _may_be_told(found, now))]
+    volumes = [audit for audit in findings if isinstance(audit, VolumeFindings)]
+    digests = {audit.digest for audit in volumes}
+    return [*volumes, *(audit for audit in findings if isinstance(audit, BoardFindings) and _may_be_shown(audit, digests))]
 
 
-def _may_be_told(found: Findings, now: Collection[str]) -> bool:
-    return isinstance(found, BoardFindings) and found.volumes in now and not is_secret(found.gathering)
+def _may_be_shown(audit: BoardFindings, digests: Collection[str]) -> bool:
+    try:
+        return audit.data in digests and not find_task(audit.task).secret(audit.board)
+    except ConfigError:
+        return False
 
 
-def make_cards(findings: Sequence[Findings], datasets: dict[str, DatasetRow]) -> list[Card]:
+def make_cards(findings: Sequence[Findings], datasets: Mapping[str, DatasetRow]) -> list[Card]:
     """Make the cards of all audited datasets.
 
-    Whatever an audit file holds, the card of a dataset that the registry calls restricted, or does not know, shows neither
-    pictures nor names.
+    Cards of datasets that are restricted, or not in the registry, never show pictures or names of files and subjects.
     """
-    about = [found for found in findings if isinstance(found, VolumeFindings)]
-    boards = [found for found in findings if isinstance(found, BoardFindings)]
+    volumes = [audit for audit in findings if isinstance(audit, VolumeFindings)]
+    boards = [audit for audit in findings if isinstance(audit, BoardFindings)]
     cards = []
-    for found in sorted(about, key=lambda one: (one.dataset, one.scale)):
-        row = datasets.get(found.dataset)
-        shown = found if is_open(row) else found.redacted()
-        cards.append(_card(shown, [board for board in boards if board.volumes == found.digest], row))
+    for audit in sorted(volumes, key=lambda audit: (audit.dataset, audit.form)):
+        row = datasets.get(audit.dataset)
+        shown = audit if is_open(row) else audit.redacted()
+        cards.append(_card(shown, [board for board in boards if board.data == audit.digest], row))
     return cards
 
 
-def _card(found: VolumeFindings, boards: list[BoardFindings], row: DatasetRow | None) -> Card:
-    boards = sorted(boards, key=lambda board: (board.split, board.gathering))
+def _card(volumes: VolumeFindings, boards: list[BoardFindings], row: DatasetRow | None) -> Card:
+    boards = sorted(boards, key=lambda board: board.board)
+    figures = [
+        panels_of(find_task(task)).audit_figure(list(audits)) for task, audits in groupby(boards, lambda board: board.task)
+    ]
     return Card(
-        found=found,
-        title=(row.title if row else "") or found.dataset,
+        found=volumes,
+        title=(row.title if row else "") or volumes.dataset,
         modality=row.modality if row else UNKNOWN,
         licence=row.licence if row else UNKNOWN,
         cite=row.cite if row else UNKNOWN,
         note=row.note if row else "",
-        boards=[CardBoard(f"{board.gathering}, split {board.split}", board.manifest, board_table(board)) for board in boards],
-        volume_lines=volume_table(found),
-        histogram=histogram_figure(found),
-        figure=audit_figure(boards) if boards else "",
+        boards=[
+            CardBoard(board.board, find_task(board.task).board_title(board.board), board.manifest, board.lines)
+            for board in boards
+        ],
+        volume_lines=volume_table(volumes),
+        histogram=histogram_figure(volumes),
+        figures=[figure for figure in figures if figure],
     )
 
 
 def audit_lines(findings: Sequence[Findings]) -> pd.DataFrame:
-    """Every number of every audit as one long table."""
-    rows = []
-    for found in sorted(findings, key=lambda one: (one.dataset, one.scale, one.kind, getattr(one, "gathering", ""))):
-        place = {"dataset": found.dataset, "scale": found.scale}
-        if isinstance(found, BoardFindings):
-            place |= {"gathering": found.gathering, "split": found.split}
-            for part, about in found.parts.items():
-                rows += [{**place, "part": part, "finding": name, "value": value} for name, value in _numbers(about)]
+    """Return all numbers of all audits as one long table."""
+    rows: list[dict[str, Any]] = []
+    for audit in sorted(
+        findings, key=lambda audit: (audit.dataset, audit.kind, getattr(audit, "form", getattr(audit, "name", "")))
+    ):
+        if isinstance(audit, BoardFindings):
+            subject = {"dataset": audit.dataset, "task": audit.task, "board": audit.name}
+            for part, numbers in audit.numbers.items():
+                rows += [{**subject, "part": part, "finding": name, "value": value} for name, value in numbers.items()]
         else:
-            rows += [{**place, "finding": name, "value": value} for name, value in _numbers(found)]
-    return pd.DataFrame(rows, columns=["dataset", "scale", "gathering", "split", "part", "finding", "value"])
+            subject = {"dataset": audit.dataset, "form": audit.form}
+            rows += [{**subject, "finding": name, "value": value} for name, value in _numbers(audit)]
+    return pd.DataFrame(rows, columns=["dataset", "form", "task", "board", "part", "finding", "value"])
 
 
-def _numbers(model: object) -> list[tuple[str, float]]:
-    """Names and values of all single numbers of an audit."""
-    numbers: list[tuple[str, float]] = []
-    for name, value in vars(model).items():
-        if isinstance(value, (int, float)) and name != "scale":
-            numbers.append((name, value))
-        elif name in ("volumes", "subjects") and isinstance(value, dict):
-            numbers += [(f"{name}_{split}", count) for split, count in value.items()]
-        elif name in ("exact_pairs", "near_pairs"):
-            numbers += [(name, value[0]), (f"{name}_across_splits", value[1])]
-        elif name in ("depths", "subjects_in_two_splits"):
-            numbers.append((name, len(value)))
-        elif name == "neighbours":
-            numbers += [("neighbours_likeness", value.likeness), ("neighbours_excess", value.excess)]
-        elif name == "background" and isinstance(value, tuple):
-            numbers.append(("background_median", value[1]))
-    return numbers
+def _numbers(audit: VolumeFindings) -> list[tuple[str, float]]:
+    """Return names and values of all scalars of an audit of volumes."""
+    numbers: list[tuple[str, float]] = [(name, value) for name, value in vars(audit).items() if isinstance(value, int | float)]
+    for name in ("volumes", "subjects"):
+        numbers += [(f"{name}_{split}", count) for split, count in getattr(audit, name).items()]
+    for name in ("exact_pairs", "near_pairs"):
+        pairs = getattr(audit, name)
+        numbers += [(name, pairs[0]), (f"{name}_across_splits", pairs[1])]
+    return [
+        *numbers,
+        ("subjects_in_two_splits", len(audit.subjects_in_two_splits)),
+        ("neighbours_likeness", audit.neighbours.likeness),
+        ("neighbours_excess", audit.neighbours.excess),
+        ("background_median", audit.background[1]),
+    ]

@@ -1,4 +1,4 @@
-"""Files of a board to download: every number as CSV and JSON, and whom to cite as BibTeX."""
+"""Downloads of a board: all numbers as JSON, and citations as BibTeX."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from atombench import __version__
-from atombench.board.addresses import addresses
-from atombench.board.place import Place
 from atombench.board.provenance import Line
-from atombench.board.rows import Row
+from atombench.pages.addresses import addresses
+from atombench.pages.place import Place
+from atombench.pages.row import Row
 from atombench.volumes.registry import DatasetRow
 
 CITED = r"""@software{atombench,
@@ -31,38 +31,51 @@ SPECIAL = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "~": r"\textasciit
 
 
 def board_json(place: Place, rows: Sequence[Row], runs: Mapping[str, Sequence[Sequence[Line]]]) -> str:
-    """Rows of a board with all numbers, and the provenance of every run, by method; a method to a line."""
+    """Return the rows of a board with all numbers and the provenance of every run as JSON, one method per line."""
     methods = [json.dumps(_method(row, runs.get(row.method, [])), ensure_ascii=False, allow_nan=False) for row in rows]
-    board = json.dumps(place.named, ensure_ascii=False)
+    board = json.dumps({"key": place.setting.key, **place.coordinates}, ensure_ascii=False)
     return f'{{"board": {board}, "methods": [\n' + ",\n".join(methods) + "\n]}\n"
 
 
 def _method(row: Row, runs: Sequence[Sequence[Line]]) -> dict[str, Any]:
     numbers = [
         {
-            "protocol": protocol, "metric": metric, "value": found.value, "ci_low": found.low, "ci_high": found.high,
-            "n_volumes": found.volumes, "n_sections": found.sections,
+            "protocol": protocol,
+            "metric": metric,
+            "value": number.value,
+            "ci_low": number.low,
+            "ci_high": number.high,
+            "n_volumes": number.clusters,
+            "n_sections": number.queries,
         }
-        for (protocol, metric), found in row.numbers.items()
-    ]  # fmt: skip
+        for (protocol, metric), number in row.numbers.items()
+    ]
     return {
-        "method": row.method, "role": row.role, "origin": row.origin, "status": row.status, "note": row.note,
-        "seeds": row.seeds, "reasons": row.reasons, "standing": vars(row.standing) if row.standing else None,
-        "marks": row.marks, "facts": dict(row.facts), "numbers": numbers,
+        "method": row.method,
+        "role": row.role,
+        "origin": row.origin,
+        "status": row.status,
+        "note": row.note,
+        "seeds": row.seeds,
+        "reasons": row.reasons,
+        "standing": vars(row.standing) if row.standing else None,
+        "marks": row.marks,
+        "facts": dict(row.facts),
+        "numbers": numbers,
         "runs": [dict(lines) for lines in runs],
-    }  # fmt: skip
+    }
 
 
 def board_bibtex(name: str, dataset: DatasetRow | None, rows: Sequence[Row]) -> str:
-    """Whom to cite for a board: the benchmark, the paper, the dataset, and the methods that others sent in."""
+    """Return citations for a board: the benchmark, the paper, the dataset, and submitted methods."""
     entries = [CITED.replace("VERSION", f"{{{__version__}}}")]
     if dataset is not None:
         entries.append(_entry(f"dataset-{name}", title=dataset.title, note=dataset.cite))
     for row in rows:
         if row.card:
-            said = {name: text for name in ("paper", "code") if (text := str(row.card.get(name, "none"))) != "none"}
+            links = {name: text for name in ("paper", "code") if (text := str(row.card.get(name, "none"))) != "none"}
             title, team, note = (row.card.get(name, "") for name in ("title", "team", "note"))
-            fields = {"title": title or row.method, "author": team, "note": note, "url": next(iter(said.values()), "")}
+            fields = {"title": title or row.method, "author": team, "note": note, "url": next(iter(links.values()), "")}
             entries.append(_entry(f"method-{row.method}", **fields))
     return "\n".join(entries)
 
@@ -74,7 +87,7 @@ def _entry(name: str, url: object = "", **fields: object) -> str:
 
 
 def _plain(text: object) -> str:
-    """A text without what BibTeX would read as its own."""
+    """Escape a text for BibTeX."""
     one_line = " ".join(str(text).split())
     escaped = "".join(SPECIAL.get(letter, letter) for letter in one_line)
     return re.sub(r"([#$%&_])", r"\\\1", escaped)

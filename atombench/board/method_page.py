@@ -1,4 +1,4 @@
-"""The page of a method: what it is, and how it does on each board, by stratum, with failures as pictures."""
+"""Page of a method: card, and results on each board, by stratum, with pictures of failures."""
 
 from __future__ import annotations
 
@@ -10,28 +10,32 @@ from typing import Any
 from markupsafe import Markup
 
 from atombench.board.breakdown import Cell
-from atombench.board.columns import COLUMNS, SCORE, cell, whisker, with_interval, written
-from atombench.board.place import Place
+from atombench.board.columns import Column, named_cell, shared, whisker, with_interval
 from atombench.board.provenance import as_list
-from atombench.board.rendering import rendered
-from atombench.board.rows import Row
 from atombench.board.shown import Shown
-from atombench.board.staging import Part, Staging
+from atombench.board.staging import Passage, Staging
+from atombench.pages.axis import Axis, written
+from atombench.pages.place import Place
+from atombench.pages.rendering import rendered
+from atombench.pages.row import Row
+from atombench.records.metric import MetricSpec
 from atombench.records.record import Record, first_runs
 
 
 @dataclass(frozen=True)
 class MethodOnBoard:
-    """What a method's page holds of one board: its row, and where the rendered part about it lies."""
+    """A method under one setting: its row and the rendered part of its page."""
 
     place: Place
     row: Row
-    part: Part
+    spec: MetricSpec
+    axis: Axis
+    part: Passage
 
 
 @dataclass(frozen=True)
 class MethodJob:
-    """A method whose page is to be made; `link` is its address without folder and ending."""
+    """Input for the page of a method; `link` is its address without folder and suffix."""
 
     name: str
     link: str
@@ -39,76 +43,109 @@ class MethodJob:
     staging: Staging
 
 
-def make_method(task: MethodJob) -> str:
-    """Write a method's page; gives its address."""
-    return task.staging.write(f"methods/{task.link}.html", method_page(task.name, task.boards))
+def make_method(job: MethodJob) -> str:
+    """Write the page of a method; return its address."""
+    return job.staging.write(f"methods/{job.link}.html", method_page(job.name, job.boards))
+
+
+@dataclass(frozen=True)
+class Failures:
+    """Queries that a method answered incorrectly, as HTML, or the reason why none are shown."""
+
+    content: Markup
+    reason: str
 
 
 def method_part(
     place: Place,
     row: Row,
     shown: Shown,
-    records: Sequence[Record],
+    columns: Sequence[Column],
+    spec: MetricSpec,
+    clusters: str,
     strata: Mapping[tuple[str, str], Mapping[str, Cell]],
-    pictures: bool,
+    failures: Failures,
 ) -> str:
-    """The part of a method's page about one board, as HTML.
+    """Return the part of a method page about one setting, as HTML.
 
     Args:
-        place: the board.
-        row: the method's row on it.
-        shown: the row written out.
-        records: the method's runs there.
-        strata: cells of the board by kind and name of the stratum, then by method.
-        pictures: whether failures may be shown.
+        place: the setting.
+        row: row of the method.
+        shown: the rendered row.
+        columns: columns of the board.
+        spec: the primary metric.
+        clusters: plural name of the resampled clusters.
+        strata: results of the board by kind and name of the stratum, then by method.
+        failures: pictures of failures, or the reason why there are none.
     """
-    mine = [(key, cells[row.method]) for key, cells in strata.items() if row.method in cells]
-    first = first_runs(records).get(row.method)
+    own_cells = [(key, cells[row.method]) for key, cells in strata.items() if row.method in cells]
     return rendered(
-        "method_part.html.j2", place=place, row=row, strata=_stratum_lines(mine), runs=[as_list(lines) for lines in shown.runs],
-        failures=first.failures if first and pictures else [], why=_why_no_failures(first, pictures),
-        numbers=_number_lines(shown.cells),
-    )  # fmt: skip
+        "atombench.board",
+        "method_part.html.j2",
+        place=place,
+        row=row,
+        spec=spec,
+        clusters=clusters,
+        strata=_stratum_lines(own_cells, spec),
+        runs=[as_list(lines) for lines in shown.runs],
+        failures=failures,
+        numbers=_number_lines(columns, shown.cells),
+    )
 
 
-def _number_lines(cells: Sequence[Markup]) -> Markup:
-    """Rows of the table of all numbers."""
-    rows = (f'<tr><th scope="row">{column.heading}</th>{found}</tr>' for column, found in zip(COLUMNS, cells, strict=True))
+def _number_lines(columns: Sequence[Column], cells: Sequence[Markup]) -> Markup:
+    """Return the rows of the table of all numbers."""
+    rows = (f'<tr><th scope="row">{column.heading}</th>{content}</tr>' for column, content in zip(columns, cells, strict=True))
     return Markup("".join(rows))
 
 
-def _stratum_lines(mine: Sequence[tuple[tuple[str, str], Cell]]) -> Markup:
-    """Rows of the table of strata."""
+def _stratum_lines(cells: Sequence[tuple[tuple[str, str], Cell]], spec: MetricSpec) -> Markup:
+    """Return the rows of the table of strata."""
     rows = (
         f'<tr><th scope="row"><span class="small">{escape(kind)}</span> {escape(name)}</th>'
-        f"<td>{with_interval(one.found, 'share')}</td><td>{written(one.chance, 'share')}</td>"
-        f"<td>{one.sections}</td><td>{one.volumes}</td><td>{one.seeds}</td></tr>"
-        for (kind, name), one in mine
+        f"<td>{with_interval(stratum.number, spec.unit)}</td>"
+        f"<td>{'–' if stratum.chance is None else written(stratum.chance, spec.unit)}</td>"
+        f"<td>{stratum.queries}</td><td>{stratum.clusters}</td><td>{stratum.seeds}</td></tr>"
+        for (kind, name), stratum in cells
     )
     return Markup("".join(rows))
 
 
-def _why_no_failures(first: Record | None, pictures: bool) -> str:
-    if first is None:
-        return "no run has ended"
+def why_no_failures(runs: Sequence[Record], pictures: bool) -> str:
+    """Return the reason why a method page shows no failures."""
+    if not first_runs(runs):
+        return "no run is complete"
     if not pictures:
-        return "the licence of these data, or the board being secret, does not allow it"
-    found = first.find("strict", "fine_recall@1")
-    if found is not None and found.value == 1:
-        return "every section was placed right"
-    return "the record holds none"
+        return "the licence of the data does not allow it, or the board is secret"
+    return "the record has none; there may have been no failure"
 
 
 def method_page(name: str, boards: Sequence[MethodOnBoard]) -> str:
-    """The whole page, from the method's parts on all boards."""
+    """Return the page of a method as HTML, from its parts for all boards."""
     first = boards[0].row
+    heading, labels = shared([board.spec for board in boards], [board.axis for board in boards])
     lines = [
-        {"on": one, "whisker": whisker(one.row), "score": cell(one.row, SCORE), "part": Markup(one.part.read())}
-        for one in boards
+        {
+            "on": board,
+            "whisker": whisker(board.row, board.axis),
+            "score": named_cell(board.row, board.spec, heading),
+            "part": Markup(board.part.read()),
+        }
+        for board in boards
     ]
-    card: dict[str, Any] = {"family": first.role, "whose": first.origin}
-    if known := [one.row.facts["parameters"] for one in boards if "parameters" in one.row.facts]:
-        card["parameters"] = written(known[0], "count")
-    said = next((one.row.card for one in boards if one.row.card), {})
-    card |= {label.replace("_", " "): text for label, text in said.items() if label not in ("name", "note", "parameters")}
-    return rendered("method.html.j2", root="../", name=name, first=first, card=card, lines=lines)
+    card: dict[str, Any] = {"family": first.role, "origin": first.origin}
+    if counts := [board.row.facts["parameters"] for board in boards if "parameters" in board.row.facts]:
+        card["parameters"] = written(counts[0], "count")
+    stated = next((board.row.card for board in boards if board.row.card), {})
+    card |= {label.replace("_", " "): text for label, text in stated.items() if label not in ("name", "note", "parameters")}
+    return rendered(
+        "atombench.board",
+        "method.html.j2",
+        root="../",
+        name=name,
+        first=first,
+        card=card,
+        lines=lines,
+        heading=heading,
+        axis_labels=labels,
+    )

@@ -1,4 +1,4 @@
-"""From the records of one board to its pages, tables and files. Boards are made one by one, possibly in several processes."""
+"""Build the pages, tables and downloads of one board from its records. Boards may be built in several processes."""
 
 from __future__ import annotations
 
@@ -6,44 +6,52 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
-from atombench.audit.record import BoardFindings, Case
-from atombench.board.board_page import BoardContent, board_page, make_figures
+from markupsafe import Markup
+
+from atombench.audit.record import BoardFindings
+from atombench.board.board_page import BoardContent, board_page, chance_of, make_figures
 from atombench.board.breakdown import by_stratum, stratum_table
+from atombench.board.columns import axis_of, columns_of
 from atombench.board.downloads import board_bibtex, board_json
 from atombench.board.figures import chosen
-from atombench.board.method_page import method_part
-from atombench.board.place import Place
-from atombench.board.rows import Row, make_rows
+from atombench.board.method_page import Failures, method_part, why_no_failures
+from atombench.board.rows import make_rows
 from atombench.board.shown import show
-from atombench.board.staging import Part, Staging
+from atombench.board.staging import Passage, Staging
 from atombench.board.standings import comparison_table
 from atombench.board.tables import COLUMNS as TABLE
 from atombench.board.tables import csv_lines, long_table
-from atombench.records.record import Record
-from atombench.records.run_list import LostRun, RunEntry, load_board
-from atombench.tasks.atom.panels.case_page import case_page
-from atombench.tasks.atom.panels.paper import trimmed
-from atombench.tasks.atom.secret import is_secret
+from atombench.pages.axis import Axis
+from atombench.pages.panels import Panels, Picture
+from atombench.pages.place import Place
+from atombench.pages.row import Row
+from atombench.records.metric import MetricSpec
+from atombench.records.record import Record, first_runs
+from atombench.records.run_list import LostRun, RunEntry, load_setting
+from atombench.tasks.table import find_task
+from atombench.tasks.task import Task, spec_of
 from atombench.volumes.registry import DatasetRow, is_open
 
 
 @dataclass(frozen=True)
 class BoardJob:
-    """What a board is to be made from.
+    """Input for the pages of a setting.
 
     Attributes:
-        place: the board.
-        entries: its records, as run lists name them.
-        lost: its units that ended without a record.
-        dataset: the registry's row; none where it has none.
-        audits: audits of boards with these coordinates.
-        cards: addresses of the datasets' pages, by digest of their volumes.
-        links: addresses of all methods' pages.
-        places: all boards.
-        staging: where its pages and files are written.
+        place: the setting.
+        secret: whether the board is secret.
+        entries: entries of its records in the run lists.
+        lost: its runs that ended without a record.
+        dataset: registry entry; None if there is none.
+        audits: audits of the board.
+        cards: addresses of dataset pages, by digest of the data.
+        links: addresses of all method pages.
+        places: all settings.
+        staging: staging folder for pages and files.
     """
 
     place: Place
+    secret: bool
     entries: Sequence[RunEntry]
     lost: Sequence[LostRun]
     dataset: DatasetRow | None
@@ -54,150 +62,193 @@ class BoardJob:
     staging: Staging
 
     @property
+    def task(self) -> Task:
+        """Task of the board."""
+        return find_task(self.place.setting.board.task)
+
+    @property
     def pictures(self) -> bool:
-        """Whether volumes of the board may be shown."""
-        return is_open(self.dataset) and not is_secret(str(self.place.named["gathering"]))
+        """Whether images of the data may be shown."""
+        return is_open(self.dataset) and not self.secret
 
 
 @dataclass(frozen=True)
-class MadeBoard:
-    """What was made of a board.
+class BuiltSetting:
+    """Result of building the pages of a setting.
 
     Attributes:
-        rows: with their ranked number alone.
-        files: addresses of its pages and of files to download.
-        parts: part of each method's page.
-        kept: records that pages over all boards need, without what those do not show.
-        cases: of the board, where they may be shown.
-        left_out: records that could not be shown, with the reason.
+        place: the setting.
+        rows: rows reduced to the primary metric.
+        spec: the primary metric.
+        axis: axis of the primary metric.
+        references: methods shown for comparison.
+        counts: number of clusters and queries.
+        records: number of records.
+        commits: commits of the code behind the records.
+        files: addresses of pages and downloads.
+        parts: part of each method page, by method.
+        kept: trimmed records for pages across boards.
+        picture: picture of a query, if it may be shown.
+        left_out: records that cannot be shown, with the reason.
     """
 
     place: Place
     rows: Sequence[Row]
+    spec: MetricSpec
+    axis: Axis
+    references: Sequence[str]
     counts: Mapping[str, int]
     records: int
     commits: frozenset[str]
     files: Sequence[str] = field(repr=False)
-    parts: Mapping[str, Part] = field(repr=False)
+    parts: Mapping[str, Passage] = field(repr=False)
     kept: Sequence[Record] = field(repr=False)
-    cases: Sequence[Case] = field(repr=False)
+    picture: Picture | None = field(repr=False)
     left_out: Sequence[str] = ()
 
     @property
     def methods(self) -> int:
-        """How many methods stand on the board."""
+        """Number of methods on the board."""
         return sum(row.status != "theory" for row in self.rows)
 
 
 @dataclass(frozen=True)
-class _Half:
-    """A board of which all is made but its own page, which shows its sister boards."""
+class _Draft:
+    """A setting with everything built except its own page, which also shows the other conditions of the board."""
 
-    made: MadeBoard
+    built: BuiltSetting
     content: BoardContent
 
 
-def make_boards(tasks: Sequence[BoardJob]) -> list[MadeBoard]:
-    """Make boards that differ in degradation and severity alone; each shows the scores of all of them."""
-    halves = [_half(task) for task in tasks]
-    return [_whole(half, task.staging, _severities(half, halves)) for half, task in zip(halves, tasks, strict=True)]
+def build_board(jobs: Sequence[BoardJob]) -> list[BuiltSetting]:
+    """Build all settings of one board; the page of each shows the scores under all conditions."""
+    drafts = [_draft(job) for job in jobs]
+    return [_with_page(draft, job.staging, _levels(draft, drafts)) for draft, job in zip(drafts, jobs, strict=True)]
 
 
-def _half(task: BoardJob) -> _Half:
-    """Read a board's records, make all that needs no other board, and let go of them."""
-    results, left_out = load_board(task.entries)
+def _draft(job: BoardJob) -> _Draft:
+    """Read the records of a setting, build everything that needs no other setting, and release the records."""
+    task, panels = job.task, panels_of(job.task)
+    results, left_out = load_setting(job.entries, task.protocol)
     records = [result.record for result in results]
-    there = {record.unit.key for record in records}
-    lost = [one for one in task.lost if one.unit.key not in there]
-    if not is_open(task.dataset):
+    present = {record.run.key for record in records}
+    lost = [run for run in job.lost if run.run.key not in present]
+    if not is_open(job.dataset):
         records = [record.model_copy(update={"reason": _unnamed(record.reason)}) for record in records]
-        lost = [one.model_copy(update={"reason": _unnamed(one.reason)}) for one in lost]
-    rows, pairs = make_rows(records, lost)
-    runs = {method: list(group) for method, group in groupby(records, key=lambda record: record.unit.method)}
-    content = _content(task, rows, records, runs, left_out)
-    name, slug, stage = "/".join(map(str, task.place.coordinates)), task.place.slug, task.staging
-    table = csv_lines(long_table(rows, records, lost, task.place.coordinates))
+        lost = [run.model_copy(update={"reason": _unnamed(run.reason)}) for run in lost]
+    rows, pairs = make_rows(task, records, lost)
+    runs = {method: list(group) for method, group in groupby(records, key=lambda record: record.run.method)}
+    content = _content(job, rows, records, runs, left_out)
+    setting, slug, stage = job.place.setting, job.place.slug, job.staging
+    table = csv_lines(long_table(rows, records, lost, setting, job.place.coordinates))
     stage.keep("results.csv", slug, table)
-    stage.keep("comparisons.csv", slug, csv_lines(comparison_table(name, pairs)))
-    stage.keep("strata.csv", slug, csv_lines(stratum_table(name, content.strata)))
-    parts = {
-        row.method: method_part(
-            task.place, row, content.shown[row.method], runs.get(row.method, []), content.strata, task.pictures
-        )
-        for row in rows
-        if row.status != "theory"
-    }
-    made = MadeBoard(
-        place=task.place,
+    stage.keep("comparisons.csv", slug, csv_lines(comparison_table(setting.key, pairs)))
+    stage.keep("strata.csv", slug, csv_lines(stratum_table(setting.key, content.strata)))
+    parts = {row.method: _part(job, content, row, runs.get(row.method, [])) for row in rows if row.status != "theory"}
+    built = BuiltSetting(
+        place=job.place,
         rows=[row.short() for row in rows],
+        spec=content.spec,
+        axis=content.axis,
+        references=task.references,
         counts=content.counts,
         records=len(records),
         commits=frozenset(cost.commit[:12] + ("+" if cost.dirty else "") for run in records for cost in run.costs),
-        files=[stage.write(name, text) for name, text in _files(content, records, table)],
+        files=[stage.write(name, text) for name, text in _files(job, content, records, table)],
         parts=stage.keep_parts(slug, parts),
-        kept=[small for record in records if (small := trimmed(record))],
-        cases=content.audit.cases if content.audit else [],
+        kept=[small for record in records if (small := panels.trimmed(record))],
+        picture=panels.picture(job.place, content.audit) if content.audit else None,
         left_out=left_out,
     )
-    return _Half(made, content)
+    return _Draft(built, content)
+
+
+def panels_of(task: Task) -> Panels:
+    """Return the panels of a task; default panels if it has none."""
+    return task.panels or Panels()
+
+
+def _part(job: BoardJob, content: BoardContent, row: Row, runs: Sequence[Record]) -> str:
+    """Return the part of the method page about this setting."""
+    first = first_runs(runs).get(row.method)
+    pictures = panels_of(job.task).failures(first) if first and job.pictures else None
+    failures = Failures(pictures, "") if pictures else Failures(Markup(""), why_no_failures(runs, job.pictures))
+    shown = content.shown[row.method]
+    return method_part(job.place, row, shown, content.columns, content.spec, content.clusters, content.strata, failures)
 
 
 def _unnamed(reason: str) -> str:
-    """The step that failed; messages may name files and subjects of data that are restricted."""
+    """Reduce a reason to the step that failed, since messages may name files and subjects of restricted data."""
     if not reason:
         return ""
     step, colon, _ = reason.partition(": ")
-    what = step if colon and step.isalpha() else "it failed"
-    return f"{what}; the message stands in the run's log alone, since it may name files"
+    shown = step if colon and step.isalpha() else "failed"
+    return f"{shown}; the message is only in the log of the run, since it may name files"
 
 
 def _content(
-    task: BoardJob, rows: Sequence[Row], records: Sequence[Record], runs: Mapping[str, list[Record]], left_out: Sequence[str]
+    job: BoardJob, rows: Sequence[Row], records: Sequence[Record], runs: Mapping[str, list[Record]], left_out: Sequence[str]
 ) -> BoardContent:
+    task, panels = job.task, panels_of(job.task)
+    spec, columns = spec_of(task, task.primary), columns_of(task.metrics, task.primary)
+    axis = axis_of(spec, rows)
     manifest = records[0].digests.manifest if records else ""
-    clean = task.place.named["degradation"] == "clean"  # an audit is of the clean sections
-    audit = next((found for found in task.audits if clean and found.manifest == manifest), None)
-    if audit is not None and not task.pictures:
+    audit = next((audit for audit in job.audits if audit.manifest == manifest), None)
+    if audit is not None and not job.pictures:
         audit = audit.redacted()
+    drawn = chosen(rows, task.registry.controls)
     return BoardContent(
-        place=task.place,
+        place=job.place,
         rows=rows,
+        columns=columns,
+        spec=spec,
+        axis=axis,
+        controls=task.registry.controls,
         manifest=manifest,
-        shown={row.method: show(row, runs.get(row.method, [])) for row in rows},
-        strata=by_stratum([record for record in records if record.status == "complete"]),
-        dataset=task.dataset,
+        shown={row.method: show(row, runs.get(row.method, []), columns, axis) for row in rows},
+        strata=by_stratum([record for record in records if record.ended]),
+        dataset=job.dataset,
         audit=audit,
-        card=task.cards.get(audit.volumes, "") if audit else "",
-        links=task.links,
-        places=task.places,
-        figures=make_figures(rows, records),
+        card=job.cards.get(audit.data, "") if audit else "",
+        links=job.links,
+        places=job.places,
+        figures=[*panels.figures(drawn, chance_of(rows)), *make_figures(drawn, records, spec)],
+        summary=panels.summary(rows, audit),
+        clusters=panels.clusters,
+        cases=bool(audit and audit.pictures),
+        secret=job.secret,
         left_out=left_out,
     )
 
 
-def _whole(half: _Half, stage: Staging, severities: Mapping[str, Mapping[int, Sequence[Row]]]) -> MadeBoard:
-    page = stage.write(f"boards/{half.made.place.slug}.html", board_page(half.content, severities))
-    return replace(half.made, files=[page, *half.made.files])
+def _with_page(draft: _Draft, stage: Staging, levels: Mapping[str, Mapping[int, Sequence[Row]]]) -> BuiltSetting:
+    page = stage.write(f"boards/{draft.built.place.slug}.html", board_page(draft.content, levels))
+    return replace(draft.built, files=[page, *draft.built.files])
 
 
-def _severities(one: _Half, sisters: Sequence[_Half]) -> dict[str, dict[int, Sequence[Row]]]:
-    """Rows by degradation and severity, the clean board being severity 0 of each; of this board's degradation, or of all."""
-    here = one.made.place.named["degradation"]
-    found: dict[str, dict[int, Sequence[Row]]] = {}
-    for sister in sisters:
-        named = sister.made.place.named
-        if named["degradation"] != "clean" and here in ("clean", named["degradation"]):
-            found.setdefault(str(named["degradation"]), {})[int(named["severity"])] = sister.made.rows
-    clean = next((sister.made.rows for sister in sisters if sister.made.place.named["degradation"] == "clean"), None)
-    return {name: levels if clean is None else {**levels, 0: clean} for name, levels in sorted(found.items())}
+def _levels(draft: _Draft, others: Sequence[_Draft]) -> dict[str, dict[int, Sequence[Row]]]:
+    """Return rows by family and level of the condition, with clean as level 0: the family of this page, or all if clean.
+
+    Conditions without a level, such as another contrast, are omitted.
+    """
+    here = draft.built.place
+    levels: dict[str, dict[int, Sequence[Row]]] = {}
+    for other in others:
+        place = other.built.place
+        if place.setting.severity and (here.clean or place.setting.degradation == here.setting.degradation):
+            levels.setdefault(place.setting.degradation, {})[place.setting.severity] = other.built.rows
+    clean = next((other.built.rows for other in others if other.built.place.clean), None)
+    return {name: rows if clean is None else {**rows, 0: clean} for name, rows in sorted(levels.items())}
 
 
-def _files(board: BoardContent, records: Sequence[Record], table: str) -> Iterator[tuple[str, str]]:
-    """Files to download and the page of cases, by address."""
-    name, dataset = f"boards/{board.place.slug}", str(board.place.named["dataset"])
+def _files(job: BoardJob, board: BoardContent, records: Sequence[Record], table: str) -> Iterator[tuple[str, str]]:
+    """Yield address and content of the downloads and of the page with cases."""
+    name = f"boards/{job.place.slug}"
     yield f"{name}.csv", ",".join(TABLE) + "\n" + table
-    yield f"{name}.json", board_json(board.place, board.rows, {method: row.runs for method, row in board.shown.items()})
-    yield f"{name}.bib", board_bibtex(dataset, board.dataset, board.rows)
-    if board.audit is not None and board.audit.cases:
-        drawn = [row.method for row in chosen(board.rows)]
-        yield f"cases/{board.place.slug}.html", case_page(board.place, board.audit.cases, records, drawn)
+    yield f"{name}.json", board_json(job.place, board.rows, {method: shown.runs for method, shown in board.shown.items()})
+    yield f"{name}.bib", board_bibtex(job.place.dataset, board.dataset, board.rows)
+    if board.audit is not None and board.cases:
+        drawn = [row.method for row in chosen(board.rows, board.controls)]
+        page = panels_of(job.task).case_page(job.place, board.audit, records, drawn)
+        if page is not None:
+            yield f"cases/{job.place.slug}.html", page

@@ -1,49 +1,54 @@
-"""The pages over all boards: start page, list of methods, audit, the paper's tables, and the datasets' cards."""
+"""Pages across boards: start page, list of methods, audit, and dataset cards."""
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from pathlib import Path
 
-import numpy as np
 from markupsafe import Markup
 
-from atombench.audit.record import Case
-from atombench.audit.tables import Finding
+from atombench.audit.record import Line
 from atombench.board.cards import Card
-from atombench.board.columns import SCORE, cell, whisker, written
-from atombench.board.one_board import MadeBoard
-from atombench.board.place import COORDINATES
-from atombench.board.rendering import rendered
-from atombench.board.rows import Row
-from atombench.board.transfer import transfers
-from atombench.records.record import Record, in_order
-from atombench.tasks.atom.panels.paper import SHOWN as PAPER_METHODS
-from atombench.tasks.atom.panels.paper import PaperRow, paper_lines, paper_volumes, tables
-from atombench.tasks.atom.panels.paper import findings as paper_findings
-from atombench.tasks.atom.panels.pictures import case_picture
+from atombench.board.columns import named_cell, shared, whisker
+from atombench.board.one_board import BuiltSetting, panels_of
+from atombench.pages.panels import Panels, Results
+from atombench.pages.rendering import rendered
+from atombench.pages.row import Row
+from atombench.records.record import Record
+from atombench.tasks.table import find_task
 from atombench.volumes.registry import DatasetRow
 from atombench.volumes.volume_set import SPLITS
 
 NEWEST = 12
-REFERENCES = ("constant", "exhaustive")  # shown beside the best method of every board
+MOST_REFERENCES = 3  # columns of the start page
+HERE = "atombench.board"
 
 
 @dataclass(frozen=True)
 class Overview:
-    """All boards and cards; `links` are the addresses of the methods' pages, `left_out` says what could not be shown."""
+    """Content of the pages across boards.
 
-    boards: Sequence[MadeBoard]
+    Attributes:
+        boards: all settings.
+        cards: dataset cards.
+        links: addresses of the method pages.
+        left_out: files and settings that cannot be shown, with the reason.
+        datasets: registry entries by dataset name.
+        published: files with published results, by task.
+    """
+
+    boards: Sequence[BuiltSetting]
     cards: Sequence[Card]
     links: Mapping[str, str]
     left_out: Sequence[str]
+    datasets: Mapping[str, DatasetRow]
+    published: Mapping[str, Path]
 
-    @cached_property
-    def records(self) -> list[Record]:
-        """Records of the platform's own methods, without what no page over all boards shows."""
-        return sorted((record for board in self.boards for record in board.kept), key=in_order)
+    @property
+    def tasks(self) -> list[str]:
+        """Names of the tasks that have boards, sorted."""
+        return sorted({board.place.setting.board.task for board in self.boards})
 
     @property
     def commits(self) -> list[str]:
@@ -51,23 +56,33 @@ class Overview:
         return sorted({commit for board in self.boards for commit in board.commits})
 
     @property
-    def odd(self) -> list[tuple[Card, list[Finding], list[tuple[str, str, list[Finding]]]]]:
-        """What wants a second look: by dataset, of its volumes and of each of its boards (name and manifest)."""
+    def flagged(self) -> list[tuple[Card, list[Line], list[tuple[str, str, list[Line]]]]]:
+        """Flagged findings by dataset card: of its volumes, and of each of its boards (name, manifest, findings)."""
         return [
             (
                 card,
-                [line for line in card.volume_lines if line.odd],
-                [(board.name, board.manifest, [line for line in board.lines if line.odd]) for board in card.boards],
+                [line for line in card.volume_lines if line.flagged],
+                [(board.name, board.manifest, [line for line in board.lines if line.flagged]) for board in card.boards],
             )
             for card in self.cards
         ]
+
+    def results(self, task: str) -> Results:
+        """Return the input for the pages of a task."""
+        kept = [record for board in self.boards if board.place.setting.board.task == task for record in board.kept]
+        records: list[Record] = sorted(kept, key=lambda record: record.run.order)
+        return Results(records, self.datasets, self.published.get(task))
+
+    def panels(self) -> list[tuple[str, Panels]]:
+        """Return the panels of each task."""
+        return [(name, panels_of(find_task(name))) for name in self.tasks]
 
 
 @dataclass(frozen=True)
 class BoardLine:
     """A board on the start page: its best network or submission, and the references."""
 
-    board: MadeBoard
+    board: BuiltSetting
     best: Row | None
     whisker: Markup
     score: Markup
@@ -75,56 +90,67 @@ class BoardLine:
 
 
 def start_page(over: Overview) -> str:
-    """What the task is, all boards, the newest results, the datasets."""
-    case = _telling(over.boards)
-    filters = {name: _values(over.boards, name) for name in COORDINATES}
+    """Return the start page: questions of the tasks, all boards, newest results, datasets."""
+    pictures = [(board.picture, board) for board in over.boards if board.picture]
+    shown = max(pictures, key=lambda pair: pair[0].interest, default=None)
+    references = list(dict.fromkeys(name for board in over.boards for name in board.references))[:MOST_REFERENCES]
+    heading, labels = shared([board.spec for board in over.boards], [board.axis for board in over.boards])
     return rendered(
-        "index.html.j2", over=over, lines=[_board_line(board) for board in over.boards], newest=_newest(over.boards),
-        picture=case_picture(case[1]) if case else None, shown=case[0].place if case else None, references=REFERENCES,
-        filters={name: values for name, values in filters.items() if len(values) > 1}, written=written,
-        transfers=transfers(over.records), runs=sum(board.records for board in over.boards),
-    )  # fmt: skip
+        HERE,
+        "index.html.j2",
+        over=over,
+        lines=[_board_line(board, references, heading) for board in over.boards],
+        newest=_newest(over.boards, heading),
+        picture=shown[0] if shown else None,
+        references=references,
+        filters=_filters(over.boards),
+        axis_labels=labels,
+        heading=heading,
+        marks_of_inputs=list(dict.fromkeys(f"{name}-blind" for task in over.tasks for name in find_task(task).inputs)),
+        leads=[panels.lead for _, panels in over.panels() if panels.lead],
+        notes=[note for _, panels in over.panels() for note in panels.notes],
+        sections=[panels.sections(over.results(name)) for name, panels in over.panels()],
+        runs=sum(board.records for board in over.boards),
+    )
 
 
-def _telling(boards: Sequence[MadeBoard]) -> tuple[MadeBoard, Case] | None:
-    """Of the first board that has cases, the one whose section shows most."""
-    board = next((one for one in boards if one.cases), None)
-    if board is None:
-        return None
-    return board, max(board.cases, key=lambda case: float(np.std(np.frombuffer(base64.b64decode(case.pixels), np.uint8))))
+def _filters(boards: Sequence[BuiltSetting]) -> dict[str, list[str]]:
+    """Return the values of each coordinate that has several."""
+    values: dict[str, set[str]] = {}
+    for board in boards:
+        for name, value in board.place.coordinates.items():
+            values.setdefault(name, set()).add(value)
+    return {name: sorted(distinct) for name, distinct in values.items() if len(distinct) > 1}
 
 
-def _values(boards: Sequence[MadeBoard], name: str) -> list[str | int]:
-    found = {board.place.named[name] for board in boards}
-    return sorted(found, key=lambda value: (isinstance(value, str), value))
-
-
-def _board_line(board: MadeBoard) -> BoardLine:
+def _board_line(board: BuiltSetting, references: Sequence[str], heading: str) -> BoardLine:
     by_name = {row.method: row for row in board.rows}
-    best = next((row for row in board.rows if row.standing and row.role not in ("control", "search")), None)
+    candidates = (row for row in board.rows if row.standing and row.role not in ("control", "search"))
+    best = next(candidates, None)
     blank = Markup('<td class="none" data-order="-1e99" title="{}">–</td>')
-    none = "no network or submission is complete here"
+    no_best = "no network or submission is complete on this board"
     return BoardLine(
         board=board,
         best=best,
-        whisker=whisker(best) if best else blank.format(none),
-        score=cell(best, SCORE) if best else blank.format(none),
+        whisker=whisker(best, board.axis) if best else blank.format(no_best),
+        score=named_cell(best, board.spec, heading) if best else blank.format(no_best),
         references=[
-            cell(by_name[name], SCORE) if name in by_name else blank.format("not run on this board") for name in REFERENCES
+            named_cell(by_name[name], board.spec, heading) if name in by_name else blank.format("not run on this board")
+            for name in references
         ],
     )
 
 
-def _newest(boards: Sequence[MadeBoard]) -> list[tuple[Row, MadeBoard, Markup]]:
-    """The rows whose runs began last."""
+def _newest(boards: Sequence[BuiltSetting], heading: str) -> list[tuple[Row, BuiltSetting, Markup]]:
+    """Return the rows with the most recently started runs."""
     rows = [(row, board) for board in boards for row in board.rows if row.newest]
     rows.sort(key=lambda pair: (pair[0].newest, pair[1].place.slug, pair[0].method), reverse=True)
-    return [(row, board, cell(row, SCORE)) for row, board in rows[:NEWEST]]
+    return [(row, board, named_cell(row, board.spec, heading)) for row, board in rows[:NEWEST]]
 
 
 @dataclass(frozen=True)
 class MethodLine:
-    """A method in the list of all: its first row, on how many boards it stands and is ranked, and when its newest run began."""
+    """A method in the list of methods: first row, number of boards and rankings, and start of the newest run."""
 
     first: Row
     boards: int
@@ -133,36 +159,29 @@ class MethodLine:
 
 
 def methods_page(over: Overview) -> str:
-    """All methods with the boards that they stand on."""
-    found: dict[str, list[Row]] = {}
+    """Return the page with the list of methods."""
+    by_method: dict[str, list[Row]] = {}
     for row in (row for board in over.boards for row in board.rows if row.status != "theory"):
-        found.setdefault(row.method, []).append(row)
+        by_method.setdefault(row.method, []).append(row)
     lines = [
         MethodLine(rows[0], len(rows), sum(row.standing is not None for row in rows), max(row.newest for row in rows)[:10])
-        for _, rows in sorted(found.items())
+        for _, rows in sorted(by_method.items())
     ]
-    return rendered("methods.html.j2", lines=lines, links=over.links)
+    return rendered(HERE, "methods.html.j2", lines=lines, links=over.links)
 
 
 def audit_page(over: Overview) -> str:
-    """What the audits of all datasets and boards want looked at twice."""
-    return rendered("audit.html.j2", over=over)
-
-
-def _is_of(board: MadeBoard, card: Card) -> bool:
-    return (board.place.named["dataset"], board.place.named["scale"]) == (card.found.dataset, card.found.scale)
+    """Return the page with the flagged findings of all audits."""
+    return rendered(HERE, "audit.html.j2", over=over)
 
 
 def dataset_page(over: Overview, card: Card) -> str:
-    """A dataset's card."""
-    boards = [board.place for board in over.boards if _is_of(board, card)]
-    return rendered("dataset.html.j2", root="../", card=card, splits=SPLITS, boards=boards)
+    """Return the page of a dataset card."""
+    boards = [board.place for board in over.boards if card.holds(board.place.setting.board)]
+    return rendered(HERE, "dataset.html.j2", root="../", card=card, splits=SPLITS, boards=boards)
 
 
-def paper_page(over: Overview, paper: Sequence[PaperRow], datasets: Mapping[str, DatasetRow]) -> str:
-    """The paper's tables cell by cell beside our own runs."""
-    lines = paper_lines(paper, over.records, datasets)
-    return rendered(
-        "paper.html.j2", tables=tables(lines), methods=PAPER_METHODS, findings=paper_findings(lines, over.records),
-        volumes=paper_volumes(datasets),
-    )  # fmt: skip
+def own_pages(over: Overview) -> Iterator[tuple[str, str]]:
+    """Yield address and content of the pages of all tasks."""
+    for name, panels in over.panels():
+        yield from panels.pages(over.results(name))

@@ -1,4 +1,4 @@
-"""Where a number comes from: everything that a record says of how it was made, as labelled lines."""
+"""Provenance of a run: facts from its record as labelled lines."""
 
 from __future__ import annotations
 
@@ -9,38 +9,37 @@ from typing import Any
 from markupsafe import Markup
 
 from atombench.provenance.cost import Cost
+from atombench.records.layout import Layout
 from atombench.records.record import Record
-from atombench.records.run_list import unit_folder
-from atombench.tracking import EXPERIMENT, UNIT_TAG
+from atombench.tracking import RUN_TAG, experiment_of
 
 Line = tuple[str, str]
 
 
 def provenance(run: Record) -> list[Line]:
-    """MethodName and text of each fact about a run; what the record does not hold is left out."""
-    lines: list[Line] = [("run", f"{run.unit.method}, seed {run.unit.seed}, {run.status}"), ("whose", run.origin)]
+    """Return label and text of each fact about a run; missing facts are omitted."""
+    lines: list[Line] = [("run", f"{run.run.method}, seed {run.run.seed}, {run.status}"), ("origin", run.origin)]
     if run.reason:
-        lines.append(("why it failed", run.reason))
+        lines.append(("reason of the failure", run.reason))
     lines += [(f"SHA-256 of the {name}", digest) for name, digest in run.digests.model_dump().items() if digest]
     if run.options:
         lines.append(("configuration", _listed(run.options)))
     if run.about:
-        lines.append(("said of itself", _listed(run.about)))
+        lines.append(("reported by the method", _listed(run.about)))
     if run.card:
         lines.append(("card", _listed(run.card)))
     for name, cost in (("training", run.training), ("predicting", run.predicting)):
         if cost is not None:
             lines += [(f"{name}: {label}" if label else name, text) for label, text in _cost(cost)]
     for name, cost in zip(("", "predicting: "), run.costs, strict=False):
-        made = [(label, text) for label, text in _made_by(cost)]
-        lines += [(f"{name}{label}", text) for label, text in made if (label, text) not in lines]
-    lines.append(("MLflow run", f"{run.unit.key} in experiment “{EXPERIMENT}” (tag {UNIT_TAG})"))
-    lines.append(("to repeat it", _command(run)))
+        lines += [(f"{name}{label}", text) for label, text in _made_by(cost) if (label, text) not in lines]
+    lines.append(("MLflow run", f"{run.run.key} in experiment “{experiment_of(run)}” (tag {RUN_TAG})"))
+    lines.append(("reproduce", _command(run)))
     return lines
 
 
 def as_list(lines: Sequence[Line]) -> Markup:
-    """The lines as a list of terms, HTML."""
+    """Return the lines as an HTML description list."""
     terms = "".join(f"<dt>{label}</dt><dd>{escape(text)}</dd>" for label, text in lines)
     return Markup(f'<dl class="provenance">{terms}</dl>')
 
@@ -64,6 +63,6 @@ def _listed(content: Mapping[str, Any]) -> str:
 
 
 def _command(run: Record) -> str:
-    if run.origin == "submitted predictions":
-        return f"atombench score leaderboard/submissions/{run.unit.method}"
-    return f"snakemake --cores 2 --configfile CONFIG -- {unit_folder(run.unit)}/record.json"
+    if run.origin == "self-reported":
+        return f"atombench score leaderboard/submissions/{run.run.method}"
+    return f"snakemake --cores 2 --configfile CONFIG -- {Layout().record(run.run)}"

@@ -1,4 +1,4 @@
-"""Where the files of a site lie until all are made: a hidden folder inside the site's, so that they can be moved into place."""
+"""Staging of a site: files are written to a hidden folder inside the output folder and moved when all are complete."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ PREFIX = ".making-"
 
 
 @dataclass(frozen=True)
-class Part:
-    """A text in a file of many: where it begins, and how many bytes it has."""
+class Passage:
+    """A text inside a file with several texts: start and length in bytes."""
 
     file: Path
     start: int
     length: int
 
     def read(self) -> str:
-        """The text."""
+        """Return the text."""
         with self.file.open("rb") as stream:
             stream.seek(self.start)
             return stream.read(self.length).decode()
@@ -32,23 +32,23 @@ class Part:
 
 @dataclass(frozen=True)
 class Staging:
-    """The folder of a site that is being made; processes write into it side by side."""
+    """Staging folder of a site; several processes may write to it."""
 
     folder: Path
 
     def write(self, name: str, text: str) -> str:
-        """Write a page or file; gives its address."""
+        """Write a page or download; return its address."""
         with _worded(self.folder / "site" / name) as path:
             path.write_text(text, encoding="utf-8", newline="")
         return name
 
     def keep(self, table: str, board: str, lines: str) -> None:
-        """Keep one board's lines of a table over all boards."""
+        """Store the lines of one board for a table across boards."""
         with _worded(self.folder / "tables" / table / board) as path:
             path.write_text(lines, encoding="utf-8", newline="")
 
     def join(self, table: str, heading: str, boards: Iterable[str]) -> str:
-        """Write a table over these boards; gives its address."""
+        """Write a table across boards; return its address."""
         with _worded(self.folder / "site" / table) as path, path.open("wb") as whole:
             whole.write(heading.encode())
             for board in boards:
@@ -56,10 +56,10 @@ class Staging:
                     shutil.copyfileobj(lines, whole)
         return table
 
-    def keep_parts(self, board: str, parts: Mapping[str, str]) -> dict[str, Part]:
-        """Keep one board's parts of the methods' pages."""
+    def keep_parts(self, board: str, parts: Mapping[str, str]) -> dict[str, Passage]:
+        """Store the parts of the method pages for one board; return them by method."""
         with _worded(self.folder / "parts" / board) as path, path.open("wb") as stream:
-            return {name: Part(path, stream.tell(), stream.write(text.encode())) for name, text in parts.items()}
+            return {name: Passage(path, stream.tell(), stream.write(text.encode())) for name, text in parts.items()}
 
     def move(self, names: Iterable[str], out: Path) -> None:
         """Move finished files into place."""
@@ -70,7 +70,7 @@ class Staging:
 
 @contextmanager
 def staging(out: Path) -> Iterator[Staging]:
-    """A new staging folder; it is removed in the end, and so is what a killed process has left.
+    """Create a staging folder and remove it at the end; also remove those of killed processes.
 
     Raises:
         DataError: the folder cannot be written.
@@ -86,13 +86,13 @@ def staging(out: Path) -> Iterator[Staging]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         if new:
-            with suppress(OSError):  # something was made
+            with suppress(OSError):  # the folder is not empty
                 out.rmdir()
 
 
 @contextmanager
 def _worded(path: Path) -> Iterator[Path]:
-    """Make the folder of a file; say in one line what is wrong with writing there."""
+    """Create the folder of a file, and convert errors of writing there to a DataError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield path

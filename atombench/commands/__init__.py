@@ -1,1 +1,1 @@
-"""Sub-commands of `atombench`, one file each: options, then a call into the room that does the work."""
+"""Sub-commands of `atombench`, one module each: it declares the options and calls the package that does the work."""

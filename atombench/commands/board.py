@@ -5,29 +5,36 @@ from typing import Annotated
 
 import typer
 
-from atombench.board.site import build_site
+from atombench.audit.listed import load_audits
+from atombench.board.site import SiteContent, build_site
 from atombench.commands.arguments import REGISTRY_DEFAULT, Log, Registry
-from atombench.io.paths import PAPER_TABLES
-from atombench.progress import log_to, logger
-from atombench.records.run_list import boards_listed, load_audits, load_lost
-from atombench.tasks.atom.panels.paper import read_paper
-from atombench.tasks.atom.sections import available_threads
+from atombench.io.paths import PAPER_TABLES, shipped
+from atombench.progress import available_threads, log_to, logger
+from atombench.records.run_list import load_lost, settings_listed
+from atombench.tasks.table import DEFAULT
 from atombench.volumes.registry import read_registry
 
 
 def run(
-    runs: Annotated[list[Path], typer.Argument(help="Lists of records and audits, as `collect` writes them.")],
-    out: Annotated[Path, typer.Option(help="Folder for the pages.")],
+    runs: Annotated[list[Path], typer.Argument(help="Lists of records and audits, written by `collect`.")],
+    out: Annotated[Path, typer.Option(help="Output folder for the pages.")],
     registry: Registry = REGISTRY_DEFAULT,
-    paper: Annotated[Path, typer.Option(help="The published tables (CSV).")] = PAPER_TABLES,
-    threads: Annotated[int | None, typer.Option(help="Processes; default: as many as this one may use.", min=1)] = None,
+    paper: Annotated[Path, typer.Option(help="Published results for the atom task (CSV).")] = PAPER_TABLES,
+    threads: Annotated[
+        int | None, typer.Option(help="Number of worker processes; default: all available CPU cores.", min=1)
+    ] = None,
     log: Log = None,
 ) -> None:
-    """Build the leaderboard: index.html (opens from the file system), a page for each board, method and dataset, and tables."""
+    """Build the leaderboard: index.html (opens without a web server), a page per board, method and dataset, and tables."""
     log_to(log)
-    listed = boards_listed(runs)
-    findings, unread = load_audits(runs)
-    lost = load_lost(runs)
-    processes = threads or available_threads()
-    build_site(listed, read_registry(registry), out, unread, findings, read_paper(paper), lost, processes)
-    logger.info("board %s: %d boards", out / "index.html", len(listed))
+    findings, left_out = load_audits(runs)
+    content = SiteContent(
+        listed=settings_listed(runs),
+        datasets=read_registry(registry),
+        findings=findings,
+        lost=load_lost(runs),
+        published={DEFAULT: shipped(paper)},
+        left_out=left_out,
+    )
+    build_site(content, out, threads or available_threads())
+    logger.info("board %s: %d settings", out / "index.html", len(content.listed))

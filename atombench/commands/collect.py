@@ -1,4 +1,4 @@
-"""`atombench collect`: result records and audits of one run -> the list that board and MLflow read."""
+"""`atombench collect`: result records and audits of one run -> the list that `board` and `track` read."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,12 +18,12 @@ def run(
     records: Annotated[list[Path], typer.Argument(help="Result records.")],
     name: Annotated[str, typer.Option(help="Name of the run.")],
     out: Out,
-    audit: Annotated[list[Path] | None, typer.Option(help="Audit files; give the option once for each.")] = None,
-    config: Annotated[str, typer.Option(help="The run's configuration as JSON, kept with the list.")] = "{}",
-    lost: Annotated[Path | None, typer.Option(help="Units without a record and why (JSON), as `lost` writes them.")] = None,
+    audit: Annotated[list[Path] | None, typer.Option(help="Audit file; repeat the option for several files.")] = None,
+    config: Annotated[str, typer.Option(help="Configuration of the run as JSON, stored in the list.")] = "{}",
+    lost: Annotated[Path | None, typer.Option(help="Runs without a record, with reasons (JSON), written by `lost`.")] = None,
     log: Log = None,
 ) -> None:
-    """List the records and audits of one run with their checksums."""
+    """Write a list of the records and audits of one run with their checksums."""
     log_to(log)
     settings = parsed_options(config, "--config")
     missing = read_model(LOST, lost) if lost is not None else []

@@ -1,4 +1,4 @@
-"""`atombench doctor`: what this machine has and lacks for a run."""
+"""`atombench doctor`: check whether this machine is ready for a run."""
 
 import sys
 from pathlib import Path
@@ -8,6 +8,7 @@ import typer
 
 from atombench.commands.arguments import REGISTRY_DEFAULT, Registry
 from atombench.doctor import examine
+from atombench.io.paths import CONSTRAINTS, shipped
 from atombench.tracking import store_address
 from atombench.volumes.registry import find_row, read_registry
 
@@ -16,19 +17,19 @@ MARKS = {"ok": "ok     ", "note": "note   ", "problem": "PROBLEM"}
 
 def run(
     datasets: Annotated[
-        list[str] | None, typer.Argument(help="Datasets to look for; all of the registry if none is named.")
+        list[str] | None, typer.Argument(help="Datasets to check; default: all datasets in the registry.")
     ] = None,
     registry: Registry = REGISTRY_DEFAULT,
-    results: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("results"),
-    constraints: Annotated[Path, typer.Option(help="File with the pinned versions.")] = Path("constraints.txt"),
+    results: Annotated[Path, typer.Option(help="Results folder of the workflow.")] = Path("results"),
+    constraints: Annotated[Path, typer.Option(help="File with pinned package versions.")] = CONSTRAINTS,
 ) -> None:
-    """Look at Python, torch, disk, data, SLURM and MLflow; exit with 1 if something is missing that every run needs."""
+    """Check Python, torch, disk, data, SLURM and MLflow; exit with status 1 if a requirement of every run is missing."""
     rows = read_registry(registry)
     for name in datasets or ():
         find_row(name, registry)
     wanted = {name: row for name, row in rows.items() if not datasets or name in datasets}
     problems = 0
-    for check in examine(wanted, results, store_address(results / "mlflow" / "mlflow.db"), constraints):
+    for check in examine(wanted, results, store_address(results / "mlflow" / "mlflow.db"), shipped(constraints)):
         problems += check.status == "problem"
         sys.stdout.write(f"{MARKS[check.status]} {check.what}: {check.found}\n")
         if check.advice and check.status != "ok":

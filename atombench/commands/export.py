@@ -1,26 +1,29 @@
-"""`atombench export`: predictions of a run as a submission has them."""
+"""`atombench export`: answers of a run -> a prediction file in the submission format."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from atombench.commands.arguments import Log, ManifestFile, Out
-from atombench.engine.answers import load_predictions
+from atombench.commands.arguments import BoardName, Log, Out
+from atombench.engine.answers import load_answers
 from atombench.progress import log_to, logger
-from atombench.submissions.export import export_predictions
-from atombench.tasks.atom.manifest import Manifest
+from atombench.records.board import Board
+from atombench.submissions.export import export_answers
+from atombench.tasks.made_board import RESULTS, load_board
 
 
 def run(
-    manifest: ManifestFile,
-    predictions: Annotated[Path, typer.Option(help="Predictions (Parquet), as the predict step writes them.")],
+    board: BoardName,
+    predictions: Annotated[Path, typer.Option(help="Answers (Parquet), written by `predict`.")],
     out: Out,
+    results: Annotated[Path, typer.Option(help="Results folder of the workflow.")] = RESULTS,
     log: Log = None,
 ) -> None:
-    """Write predictions by name of the query, for a submission."""
+    """Write the answers of a run in the submission format, identified by query name."""
     log_to(log)
-    drawn = Manifest.load(manifest)
-    found = load_predictions(predictions, {"manifest": drawn.digest}, drawn.counts["test"])
-    export_predictions(found, drawn, out)
-    logger.info("exported %d answers into %s", drawn.counts["test"], out)
+    made = load_board(Board.read(board), results)
+    count = made.manifest.counts["test"]
+    answers = load_answers(predictions, made.task.answers, {"manifest": made.manifest.digest}, count)
+    export_answers(answers, made, out)
+    logger.info("exported %d answers to %s", count, out)

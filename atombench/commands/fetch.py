@@ -1,4 +1,4 @@
-"""`atombench fetch`: registry row -> verified source files and a receipt that lists them."""
+"""`atombench fetch`: registry entry -> verified source files and a receipt that lists them."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +15,7 @@ from atombench.volumes.sources import reader_of
 def run(
     dataset: Dataset,
     out: Out,
-    downloads: Annotated[Path, typer.Option(help="Folder for what has to be downloaded.")] = Path("results/downloads"),
+    downloads: Annotated[Path, typer.Option(help="Folder for downloaded files.")] = Path("results/downloads"),
     registry: Registry = REGISTRY_DEFAULT,
     log: Log = None,
 ) -> None:

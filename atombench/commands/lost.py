@@ -1,4 +1,4 @@
-"""`atombench lost`: units of a run that ended without a record -> a list of them with reasons."""
+"""`atombench lost`: list the runs that ended without a record, with reasons."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,15 +13,15 @@ from atombench.workflow.missing import lost_runs
 
 
 def run(
-    config: Annotated[str, typer.Option(help="The run's configuration as JSON.")],
+    config: Annotated[str, typer.Option(help="Configuration of the run as JSON.")],
     out: Out,
-    root: Annotated[Path, typer.Option(help="Folder in which the workflow ran.")] = Path(),
+    root: Annotated[Path, typer.Option(help="Working directory of the workflow.")] = Path(),
     log: Log = None,
 ) -> None:
-    """Find out why units have no record, from their logs and the scheduler."""
+    """List runs without a record and determine the reasons from their logs and the scheduler."""
     log_to(log)
     content = parsed_options(config, "--config")
-    found = lost_runs(check_run(content, build_methods=False).units(), root)
-    write_json(out, [one.model_dump() for one in found])
-    for one in found:
-        logger.warning("%s: %s", one.unit.key, one.reason)
+    lost = lost_runs(check_run(content, build_methods=False).runs(), root)
+    write_json(out, [entry.model_dump() for entry in lost])
+    for entry in lost:
+        logger.warning("%s: %s", entry.run.key, entry.reason)

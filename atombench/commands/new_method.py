@@ -1,19 +1,23 @@
-"""`atombench new-method`: a working method with test and card, to start from."""
+"""`atombench new-method`: create a working example method with a test and a card."""
 
 import sys
 from typing import Annotated
 
 import typer
 
+from atombench.io.paths import in_checkout
 from atombench.submissions.new_method import new_method
 
 
 def run(name: Annotated[str, typer.Argument(help="Name of the method on the board: a-z, 0-9 and -.")]) -> None:
-    """Write a folder below leaderboard/submissions that works as it is."""
+    """Create a working example method in ./leaderboard/submissions."""
     folder = new_method(name)
+    checkout = (
+        "" if in_checkout() else f"clone the repository (there is no Snakefile here), copy {folder} to the same path in it, "
+    )
     sys.stdout.write(
-        f"{folder} is there. It works as it is; what to do next:\n"
-        f"  pytest {folder}                  its test, in the sandbox\n"
-        f"  atombench validate {folder}      what submission.yaml says\n"
-        f"  add `{name}:` to the methods of config/config.yaml, then `snakemake --cores 2`\n"
+        f"Wrote {folder}. The method works as written. Next steps:\n"
+        f"  pytest {folder}                  run its test in the sandbox\n"
+        f"  atombench validate {folder}      check submission.yaml\n"
+        f"  {checkout}add `{name}:` to the methods of config/config.yaml, then `snakemake --cores 2`\n"
     )

@@ -1,91 +1,126 @@
-"""`atombench predict`: weights and test queries without labels -> predictions."""
+"""`atombench predict`: weights and test queries without labels -> answers."""
 
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from atombench.commands.arguments import (
+    BoardName,
+    Condition,
+    Data,
     Device,
     Log,
     ManifestFile,
-    MethodArgument,
+    Method,
     OptionsText,
     Out,
     Seed,
     Threads,
-    Volumes,
     Weights,
     parsed_options,
 )
-from atombench.engine.answers import in_manifest_order, save_nothing, save_predictions
-from atombench.engine.contract import Predictions, Resources
+from atombench.commands.drawn import load_drawn
+from atombench.engine import contract
+from atombench.engine.answers import Answers, check_answers, save_answers
+from atombench.engine.exchanges import answer_exchanged, save_exchanged
 from atombench.engine.failure import MethodFailure, own_faults
-from atombench.engine.registry import build, confined, device_for, entry_of, is_external
-from atombench.engine.swaps import answer_swapped, save_swaps
-from atombench.engine.weights import load_weights
+from atombench.engine.registry import confinement
+from atombench.engine.weights import Bundle, load_bundle
 from atombench.errors import DataError
 from atombench.io.files import file_digest, write_json
 from atombench.progress import log_to, logger
 from atombench.provenance.cost import Meter
-from atombench.tasks.atom.manifest import Manifest
-from atombench.tasks.atom.methods.oracle_coarse import OracleCoarse
-from atombench.tasks.atom.queries import make_queries, query_labels, query_order
-from atombench.volumes.volume_set import VolumeSet
+from atombench.records.board import CLEAN, Board
+from atombench.tasks.task import Queries, Task, Truth
+from atombench.volumes.curated import Curated
 from atombench.workflow.gpu_lease import claim_gpu
 
 
 def run(
-    method: MethodArgument,
-    volumes: Volumes,
+    board: BoardName,
+    method: Method,
+    data: Data,
     manifest: ManifestFile,
     weights: Weights,
     out: Out,
-    cost: Annotated[Path, typer.Option(help="Where to write facts about the method, time and memory (JSON).")],
-    swaps: Annotated[Path, typer.Option(help="Where to write the answers to exchanged inputs (Parquet).")],
+    cost: Annotated[Path, typer.Option(help="Output file for method facts, time and memory (JSON).")],
+    swaps: Annotated[Path, typer.Option(help="Output file for the answers to the exchanged queries (Parquet).")],
+    condition: Condition = CLEAN,
     options: OptionsText = "{}",
     seed: Seed = 1,
     device: Device = "auto",
     threads: Threads = 1,
     log: Log = None,
 ) -> None:
-    """Answer all test queries; the method sees volumes and pixels, in an order that tells nothing."""
+    """Answer all test queries; the method receives them in random order."""
     log_to(log)
-    if entry_of(method).learned:
+    name, task, drawn = load_drawn(board, manifest)
+    entry = task.registry.entry(method)
+    if entry.learned:
         claim_gpu(device)
-    built = build(method, parsed_options(options))
-    resources = Resources(seed=seed, device=device_for(method, device), threads=threads)
+    built = task.registry.build(method, parsed_options(options))
+    resources = contract.Resources(seed=seed, device=task.registry.device(method, device), threads=threads)
     meter = Meter(resources.device, threads)
-    drawn = Manifest.load(manifest)
-    queries, order = make_queries(VolumeSet.load(volumes), drawn), query_order(drawn)
-    source = {"manifest": drawn.digest, "method": method, "seed": str(seed), "weights": file_digest(weights)}
+    curated = Curated.open(data)
+    asked = task.queries(curated, drawn, condition)
+    source = {"manifest": drawn.digest, "method": method, "seed": str(seed), "condition": condition}
+    source["weights"] = file_digest(weights)
+    count = len(asked)
     try:
-        learned = load_weights(weights)
+        bundle = load_bundle(weights)
+        _check_bundle(bundle, task, name, weights)
         with own_faults("predicting"):
-            if isinstance(built, OracleCoarse):
-                predictions = built.predict_knowing(query_labels(drawn), resources)
-            else:
-                predictions = built.predict(learned, queries, resources)
-            _check(predictions, len(queries))
+            hint = task.hint(curated, drawn) if entry.oracle else None
+            answers = _answers(built, bundle.weights, asked.queries, hint, resources)
+            _check(task, answers, count)
             spent = meter.read()
-            swapped = entry_of(method).learned or is_external(method)  # whoever sends in a method cannot leave this test out
-            exchanged = answer_swapped(built, learned, queries, resources) if swapped else {}
+            swapped = entry.learned or task.registry.is_external(method)  # submitted methods cannot opt out
+            kept = answer_exchanged(task, built, bundle.weights, asked.queries, resources) if swapped else {}
     except MethodFailure as failure:
-        save_nothing(out, source)
-        save_nothing(swaps, source)
-        write_json(cost, {"facts": confined(built), "cost": meter.read().model_dump(), "failure": str(failure)})
+        save_answers(out, Answers(), source, count)
+        save_exchanged(swaps, {}, source, count)
+        write_json(cost, {"facts": confinement(built), "cost": meter.read().model_dump(), "failure": str(failure)})
         logger.warning("%s seed %d failed: %s", method, seed, failure)
         return
-    save_predictions(out, in_manifest_order(predictions, order), source)
-    save_swaps(swaps, exchanged, order, source)
-    write_json(cost, {"facts": dict(predictions.about), "cost": spent.model_dump()})
-    logger.info("predicted %s seed %d: %d queries in %.1f s", method, seed, len(queries), spent.seconds)
+    save_answers(out, answers.in_manifest_order(asked.order), source, count)
+    save_exchanged(swaps, _sorted(kept, asked.order), source, count)
+    write_json(cost, {"facts": dict(answers.about), "cost": spent.model_dump()})
+    logger.info("predicted %s seed %d: %d queries in %.1f s", method, seed, count, spent.seconds)
 
 
-def _check(predictions: Predictions, queries: int) -> None:
-    """Answers of a wrong shape, or that are not finite, are the method's fault."""
+def _answers(
+    method: contract.Method, weights: contract.Weights, queries: Queries, hint: Truth | None, resources: contract.Resources
+) -> Answers:
+    if hint is None:
+        return method.predict(weights, queries, resources)
+    answers: Answers = method.predict_knowing(hint, resources)  # type: ignore[attr-defined]  # only oracles have it
+    return answers
+
+
+def _sorted(kept: dict[str, Answers], order: NDArray[np.int64]) -> dict[str, Answers]:
+    return {name: answers.in_manifest_order(order) for name, answers in kept.items()}
+
+
+def _check(task: Task, answers: Answers, queries: int) -> None:
+    """Raise MethodFailure if answers have a wrong shape or are not finite."""
     try:
-        predictions.check(queries)
+        check_answers(answers, task.answers, queries)
+        task.check_complete(answers)
     except DataError as error:
         msg = f"predicting: {error}"
         raise MethodFailure(msg) from error
+
+
+def _check_bundle(bundle: Bundle, task: Task, board: Board, path: Path) -> None:
+    """Check that weights belong to the task and curated form of the board.
+
+    Raises:
+        DataError: the weights belong to another task or form.
+    """
+    expected, stated = (task.name, task.form(board)), (bundle.origin.task, bundle.origin.form)
+    if stated != expected:
+        msg = f"{path} holds weights for task {stated[0]}, form {stated[1]}; expected {expected[0]}, {expected[1]}"
+        raise DataError(msg)

@@ -1,36 +1,37 @@
-"""`atombench split`: volumes -> sample manifest with its digest."""
+"""`atombench split`: curated data -> manifest of a board and its digest."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from atombench.commands.arguments import Log, Out, Volumes
+from atombench.commands.arguments import BoardName, Data, Log, Out, parsed_options
 from atombench.io.files import write_json
 from atombench.progress import log_to, logger
-from atombench.tasks.atom.manifest import make_manifest
-from atombench.volumes.volume_set import VolumeSet
+from atombench.records.board import Board
+from atombench.tasks.table import find_task
+from atombench.volumes.curated import Curated
 
 
 def run(
-    volumes: Volumes,
+    board: BoardName,
+    data: Data,
     out: Out,
-    summary: Annotated[Path, typer.Option(help="Where to write counts and digest (JSON).")],
-    gathering: Annotated[str, typer.Option(help="hard, easy or uniform.")] = "hard",
-    split: Annotated[str, typer.Option(help="Split rule: none, pos or vol.")] = "none",
-    scale: Annotated[int, typer.Option(min=1, max=3)] = 1,
-    variant: Annotated[str, typer.Option(help="Released generator of positions: medmnist or adni.")] = "medmnist",
+    summary: Annotated[Path, typer.Option(help="Output file for counts and digest (JSON).")],
+    settings: Annotated[str, typer.Option(help="Sampling settings of the dataset from the registry, as JSON.")] = "{}",
     log: Log = None,
 ) -> None:
-    """Draw the training, validation and test sections of one board."""
+    """Draw the training, validation and test queries of one board."""
     log_to(log)
-    manifest = make_manifest(VolumeSet.load(volumes), gathering, split, scale, variant)
+    name = Board.read(board)
+    manifest = find_task(name.task).draw(Curated.open(data), name, parsed_options(settings, "--settings"))
     manifest.save(out)
-    labels = manifest.parts["test"].labels(manifest.grid)
-    about = {
-        "dataset": manifest.dataset, "gathering": gathering, "split": split, "scale": scale,
-        "sections": manifest.counts, "digest": manifest.digest, "volumes_digest": manifest.volumes_digest,
-        "test_sections_with_a_correct_box": int(labels.boxes.any(axis=1).sum()),
-    }  # fmt: skip
-    write_json(summary, about)
-    logger.info("split %s: sections %s, digest %s", manifest.dataset, manifest.counts, manifest.digest)
+    content = {
+        "board": name.key,
+        "queries": dict(manifest.counts),
+        "digest": manifest.digest,
+        "data_digest": manifest.data_digest,
+        **manifest.summary(),
+    }
+    write_json(summary, content)
+    logger.info("split %s: queries %s, digest %s", name, dict(manifest.counts), manifest.digest)

@@ -1,86 +1,111 @@
-"""`atombench train`: volumes, training and validation sections -> weights and training curve."""
+"""`atombench train`: training and validation queries of a board -> weights and training curve."""
 
 import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from atombench.commands.arguments import (
+    BoardName,
+    Data,
     Device,
     Log,
     ManifestFile,
-    MethodArgument,
+    Method,
     OptionsText,
     Out,
     Seed,
     Threads,
-    Volumes,
     parsed_options,
 )
-from atombench.engine.contract import Resources, Weights, make_training
+from atombench.commands.drawn import load_drawn
+from atombench.engine import contract
 from atombench.engine.failure import MethodFailure, own_faults
-from atombench.engine.registry import build, code_of, confined, device_for, entry_of
+from atombench.engine.registry import confinement
 from atombench.engine.training.checkpoint import Checkpoint
-from atombench.engine.weights import save_failure, save_weights
+from atombench.engine.weights import Origin, save_bundle, save_failure
 from atombench.io.files import write_json, written_whole
 from atombench.progress import log_to, logger
 from atombench.provenance.code import versions
 from atombench.provenance.cost import Meter
-from atombench.tasks.atom.manifest import Manifest
-from atombench.volumes.volume_set import VolumeSet
+from atombench.tasks.task import Task, TrainingData, modules_of
+from atombench.volumes.curated import Curated
 from atombench.workflow.gpu_lease import claim_gpu
 
 
 def run(
-    method: MethodArgument,
-    volumes: Volumes,
+    board: BoardName,
+    method: Method,
+    data: Data,
     manifest: ManifestFile,
     out: Out,
-    curve: Annotated[Path, typer.Option(help="Where to write the training curve (JSON lines).")],
-    cost: Annotated[Path, typer.Option(help="Where to write options, time, memory and versions (JSON).")],
+    curve: Annotated[Path, typer.Option(help="Output file for the training curve (JSON lines).")],
+    cost: Annotated[Path, typer.Option(help="Output file for options, time, memory and versions (JSON).")],
     options: OptionsText = "{}",
     seed: Seed = 1,
     device: Device = "auto",
     threads: Threads = 1,
-    checkpoint: Annotated[Path | None, typer.Option(help="Where to keep the state, so that a rerun can go on.")] = None,
-    checkpoint_seconds: Annotated[float, typer.Option(min=0, help="Shortest time between two writes of the state.")] = 60.0,
+    checkpoint: Annotated[Path | None, typer.Option(help="Checkpoint file, from which a rerun can resume.")] = None,
+    checkpoint_seconds: Annotated[float, typer.Option(min=0, help="Minimum time between two checkpoints, in seconds.")] = 60.0,
     log: Log = None,
 ) -> None:
-    """Fit a method; test sections are not handed to it.
+    """Fit a method on the training and validation queries.
 
-    A method's own fault is a result too: the outputs then say why there are no weights.
+    If the method itself fails, the command still succeeds and the outputs state the reason for the missing weights.
     """
     log_to(log)
-    if entry_of(method).learned:
+    name, task, drawn = load_drawn(board, manifest)
+    if task.registry.entry(method).learned:
         claim_gpu(device)
-    built = build(method, parsed_options(options))
-    resources = Resources(seed=seed, device=device_for(method, device), threads=threads)
+    built = task.registry.build(method, parsed_options(options))
+    resources = contract.Resources(seed=seed, device=task.registry.device(method, device), threads=threads)
     meter = Meter(resources.device, threads)
-    volume_set, drawn = VolumeSet.load(volumes), Manifest.load(manifest)
-    task = make_training(volume_set, drawn)
+    curated = Curated.open(data)
+    training = task.training(curated, drawn)
     kept = None
     if checkpoint is not None:
-        machine = [resources.device.partition(":")[0], versions()["torch"]]
-        code = code_of(method, "atombench.commands.train")
-        binding = [method, built.options.model_dump(), seed, volume_set.digest, drawn.digest, code, *machine]
-        kept = Checkpoint(checkpoint, hashlib.sha256(json.dumps(binding).encode()).hexdigest(), checkpoint_seconds)
-    failure = ""
-    weights: Weights = {}
+        digests = [curated.index.digest, drawn.digest, _code(task, method)]
+        kept = Checkpoint(checkpoint, _binding(method, built, resources, digests), checkpoint_seconds)
     with written_whole(curve) as growing:
-        try:
-            with own_faults("training"):
-                weights = built.fit(task, replace(resources, curve=growing, checkpoint=kept))
-        except MethodFailure as error:
-            failure = str(error)
-    if failure:
-        save_failure(out, failure)
-    else:
-        save_weights(out, weights)
-    spent = meter.read(kept.earlier_seconds, kept.attempts) if kept else meter.read()
-    write_json(
-        cost, {"facts": {**built.options.model_dump(), **confined(built)}, "cost": spent.model_dump(), "failure": failure}
+        weights, failure = _fit(built, training, replace(resources, curve=growing, checkpoint=kept))
+    facts = {**built.options.model_dump(), **confinement(built)}
+    origin = Origin(
+        task=task.name,
+        protocol=task.protocol,
+        method=method,
+        options=built.options.model_dump(),
+        dataset=name.dataset,
+        board=name.name,
+        form=task.form(name),
+        seed=seed,
     )
+    if failure:
+        save_failure(out, failure, origin)
+    else:
+        save_bundle(out, weights, origin)
+    spent = meter.read(kept.earlier_seconds, kept.attempts) if kept else meter.read()
+    write_json(cost, {"facts": facts, "cost": spent.model_dump(), "failure": failure})
     logger.info("%s %s seed %d in %.1f s", failure or "trained", method, seed, spent.seconds)
+
+
+def _fit(method: contract.Method, training: TrainingData, resources: contract.Resources) -> tuple[contract.Weights, str]:
+    """Return the weights of a method, and the reason if it fails by its own fault."""
+    try:
+        with own_faults("training"):
+            return method.fit(training, resources), ""
+    except MethodFailure as error:
+        return {}, str(error)
+
+
+def _code(task: Task, method: str) -> str:
+    return task.registry.code(method, "atombench.commands.train", *modules_of(task, "train"))
+
+
+def _binding(method: str, built: contract.Method, resources: contract.Resources, digests: list[str]) -> str:
+    """Return a digest of all inputs of a checkpoint: method, options, seed, data, code and device type."""
+    machine = [resources.device.partition(":")[0], versions()["torch"]]
+    content: list[Any] = [method, built.options.model_dump(), resources.seed, *digests, *machine]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()

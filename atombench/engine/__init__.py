@@ -1,1 +1,1 @@
-"""What every task shares: the contract of methods, their registry, answers, weights, exchanges and the sandbox."""
+"""Code shared by all tasks: the contract of methods, their registry, answers, weights, exchanges and the sandbox."""

@@ -1,9 +1,8 @@
-"""A method's own faults: they end a run with a reason instead of ending the workflow.
+"""Failures of methods: they fail one run, with a reason, instead of the whole workflow.
 
-A training whose loss becomes NaN, that asks for more memory than the GPU has, or whose code raises an error would do so
-again. The step then ends well, its files say why there is no result, and the record is one of a failed run. What the method
-cannot help (a full disk, a signal, damaged input files, a broken GPU) is no fault of it: the step fails, and the workflow
-may try again.
+A training with a loss of NaN, with too little GPU memory, or with an error in its code would fail again. The step therefore
+succeeds, its files state the reason, and the record is that of a failed run. Other errors (a full disk, a signal, damaged
+input files, a broken GPU) are not caused by the method: the step fails, and the workflow may repeat it.
 """
 
 from __future__ import annotations
@@ -17,49 +16,52 @@ from atombench.errors import AtomBenchError, TrainingError
 from atombench.progress import logger
 
 LONGEST_REASON = 500
-OTHERS_SHARE = 0.1  # of a GPU's memory, held by others than this process and its driver
+MAX_FOREIGN_SHARE = 0.1  # of the memory of a GPU, used by other processes and the driver
 
 
 class MethodFailure(Exception):
-    """A method failed by its own fault; the text is the reason."""
+    """A method failed through its own fault; the message is the reason."""
 
 
 @contextmanager
-def own_faults(doing: str) -> Iterator[None]:
-    """Turn what a method is to blame for into `MethodFailure`; let everything else pass.
+def own_faults(activity: str) -> Iterator[None]:
+    """Turn errors caused by a method into `MethodFailure`; let all other errors pass.
+
+    Args:
+        activity: what the method does, such as `training`; the reason begins with it.
 
     Raises:
-        MethodFailure: the method is to blame.
+        MethodFailure: the method caused an error.
     """
     try:
         yield
     except (MethodFailure, OSError, MemoryError):
-        raise  # memory of the host: the workflow tries again with more of it
+        raise  # host memory: the workflow repeats the step with more
     except TrainingError as error:
-        raise _failure(doing, str(error)) from error
+        raise _failure(activity, str(error)) from error
     except AtomBenchError:
         raise
     except Exception as error:
         if type(error).__name__ == "AcceleratorError":
-            raise  # the device itself is in trouble
+            raise  # the device itself failed
         first_line = (str(error).splitlines() or [""])[0]
         if "CPUAllocator" in first_line or "can't allocate memory" in first_line:
             raise MemoryError(first_line) from error
-        logger.exception("%s failed", doing)
+        logger.exception("%s failed", activity)
         kind = "out of GPU memory" if "out of memory" in first_line else type(error).__name__
-        if kind != type(error).__name__ and _others_hold_the_gpu():
-            raise MemoryError("other processes hold the GPU's memory") from error
-        raise _failure(doing, f"{kind}: {first_line}") from error
+        if kind != type(error).__name__ and _gpu_used_by_others():
+            raise MemoryError("other processes use the memory of the GPU") from error
+        raise _failure(activity, f"{kind}: {first_line}") from error
 
 
-def _others_hold_the_gpu() -> bool:
+def _gpu_used_by_others() -> bool:
     torch: Any = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_available():
         return False
     free, total = torch.cuda.mem_get_info()
-    return bool(total - free - torch.cuda.memory_reserved() > OTHERS_SHARE * total)
+    return bool(total - free - torch.cuda.memory_reserved() > MAX_FOREIGN_SHARE * total)
 
 
-def _failure(doing: str, reason: str) -> MethodFailure:
-    text = f"{doing}: {' '.join(reason.split())}"
+def _failure(activity: str, reason: str) -> MethodFailure:
+    text = f"{activity}: {' '.join(reason.split())}"
     return MethodFailure(text if len(text) <= LONGEST_REASON else text[: LONGEST_REASON - 1] + "…")

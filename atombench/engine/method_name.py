@@ -1,4 +1,4 @@
-"""Labels of methods: `NAME`, `NAME+VARIANT` (other options), `NAME@DATASET` (trained on another dataset), or all three."""
+"""Names of methods: `NAME`, `NAME+VARIANT` (other options), `NAME@DATASET` (trained on another dataset), or both."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ PATTERN = re.compile(r"(?P<name>[a-z0-9-]+)(\+(?P<variant>[a-z0-9-]+))?(@(?P<sou
 
 @dataclass(frozen=True)
 class MethodName:
-    """What a label says.
+    """Parts of the name of a method.
 
     Attributes:
-        name: of the method in the table.
-        variant: name of a set of options, empty for the default ones.
-        source: dataset on which it was trained, empty for the one on which it is tested.
+        name: name of the method in the table.
+        variant: name of a set of options; empty for the defaults.
+        source: dataset of the training; empty if it is the test dataset.
     """
 
     name: str
@@ -26,18 +26,18 @@ class MethodName:
 
     @staticmethod
     def read(text: str) -> MethodName:
-        """Take a label apart.
+        """Split the name of a method into its parts.
 
         Raises:
-            ConfigError: it is not of the form NAME, NAME+VARIANT, with @DATASET or without.
+            ConfigError: the text is not of the form NAME or NAME+VARIANT, optionally followed by @DATASET.
         """
-        found = PATTERN.fullmatch(text)
-        if found is None:
+        match = PATTERN.fullmatch(text)
+        if match is None:
             msg = f"expected a method such as regismcan or regismcan+wide (a-z, 0-9 and -), got {text!r}"
             raise ConfigError(msg)
-        return MethodName(found["name"], found["variant"] or "", found["source"] or "")
+        return MethodName(match["name"], match["variant"] or "", match["source"] or "")
 
     @property
     def configured(self) -> str:
-        """The label as a run's config names it: without the dataset."""
+        """The name as it appears in a configuration, without the dataset."""
         return f"{self.name}+{self.variant}" if self.variant else self.name

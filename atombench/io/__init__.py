@@ -1,1 +1,1 @@
-"""Reading and writing files: whole or not at all, and never trusting what is read."""
+"""Atomic writing and validated reading of files."""

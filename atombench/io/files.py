@@ -1,4 +1,4 @@
-"""Writing files whole or not at all, and their checksums."""
+"""Atomic writing of files, and checksums."""
 
 from __future__ import annotations
 
@@ -9,18 +9,24 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from atombench.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PARTIAL = ".partial"
 
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`; move it there when the block ends well, remove it when it does not.
+    """Yield a temporary path in the same folder; rename it to `path` if the block succeeds, delete it otherwise.
 
-    A process that is killed leaves at most its own `.partial` file, which the next writer of the same path removes.
+    A killed process leaves at most its own `.partial` file, which the next writer of the same path removes.
 
     Raises:
         DataError: the folder or file cannot be written.
@@ -42,7 +48,7 @@ def written_whole(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     except OSError as error:
         if error.filename and Path(error.filename) not in (path, temporary):
-            raise  # not about this file
+            raise  # an error of another file
         msg = f"cannot write {path}: {error.strerror or error}; check free space and permissions"
         raise DataError(msg) from error
     finally:
@@ -57,7 +63,7 @@ def _remove_orphans(path: Path) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write `content` as indented JSON with sorted keys; NaN and infinity are refused."""
+    """Write `content` as indented JSON with sorted keys; raise a ValueError for NaN and infinity."""
     text = json.dumps(content, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False)
     with written_whole(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
@@ -80,7 +86,7 @@ def read_json(path: Path) -> Any:
 
 
 def file_digest(path: Path, algorithm: str = "sha256") -> str:
-    """Checksum of a file as hexadecimal text.
+    """Return the checksum of a file as hexadecimal text.
 
     Raises:
         DataError: the file cannot be read.
@@ -91,3 +97,21 @@ def file_digest(path: Path, algorithm: str = "sha256") -> str:
     except OSError as error:
         msg = f"cannot read {path}: {error.strerror or error}"
         raise DataError(msg) from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically."""
+    with written_whole(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def save_array(path: Path, array: NDArray[Any]) -> None:
+    """Write one array in NumPy's format, without pickles."""
+    with written_whole(path) as temporary, temporary.open("wb") as stream:
+        np.save(stream, np.ascontiguousarray(array), allow_pickle=False)
+
+
+def save_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as CSV."""
+    with written_whole(path) as temporary:
+        table.to_csv(temporary, index=False, lineterminator="\n")

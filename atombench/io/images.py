@@ -1,4 +1,4 @@
-"""Grey pictures as text: intensities from 0 to 1 become bytes, bytes base64."""
+"""Conversion of grey images with intensities from 0 to 1 into bytes and base64 text."""
 
 from __future__ import annotations
 
@@ -11,19 +11,24 @@ from numpy.typing import NDArray
 
 
 def grey(values: NDArray[Any]) -> NDArray[np.uint8]:
-    """Intensities as bytes: 0 for 0 and less, 255 for 1 and more; of the same shape."""
+    """Return intensities as bytes of the same shape: 0 for 0 and less, 255 for 1 and more."""
     return np.rint(255 * np.clip(values, 0, 1)).astype(np.uint8)
 
 
 def as_bytes(values: NDArray[Any]) -> str:
-    """Intensities of any shape as bytes in base64, the last axis fastest."""
+    """Return intensities of any shape as bytes in base64, in C order."""
     return base64.b64encode(grey(values).tobytes()).decode()
 
 
 def as_png(values: NDArray[Any]) -> str:
-    """Intensities (rows, columns) as a grey PNG in base64, a pixel each."""
+    """Return intensities (rows, columns) as a grey PNG in base64, one pixel each."""
     from PIL import Image
 
     stream = io.BytesIO()
     Image.fromarray(grey(values)).save(stream, "PNG", optimize=True)
     return base64.b64encode(stream.getvalue()).decode()
+
+
+def from_bytes(text: str) -> NDArray[np.uint8]:
+    """Return the bytes encoded by `as_bytes` as a flat array, uint8."""
+    return np.frombuffer(base64.b64decode(text), np.uint8)

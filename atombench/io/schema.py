@@ -1,4 +1,4 @@
-"""Reading YAML and checking it with pydantic, with one-line messages that name the nearest valid key."""
+"""Reading of YAML and validation with pydantic, with one-line messages that suggest the nearest valid key."""
 
 from __future__ import annotations
 
@@ -9,39 +9,50 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from atombench.errors import ConfigError, DataError, unknown_name
 from atombench.io.files import read_json
 
 T = TypeVar("T")
-LONGEST_YAML = 65536  # bytes that are read of a stranger's file
+Content = Any
+"""What a YAML or JSON file holds: mappings, lists, texts, numbers."""
+JsonSchema = dict[str, Any]
+LONGEST_YAML = 65536  # bytes, for untrusted files
 DEEPEST_YAML = 12
-LONG_NUMBER = re.compile(r"[-+]?(0[xXbBoO][0-9a-fA-F_]{17,}|[0-9][0-9_:.]{18,}[0-9_:.eE+-]*)")  # digests may be digits alone
+LONG_NUMBER = re.compile(
+    r"[-+]?(0[xXbBoO][0-9a-fA-F_]{17,}|[0-9][0-9_:.]{18,}[0-9_:.eE+-]*)"
+)  # a digest may consist of digits only
+
+
+class FrozenModel(BaseModel):
+    """Base of the models of files: unknown keys and non-finite numbers are rejected."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class _EachKeyOnce(yaml.SafeLoader):
-    """Reads plain values, and refuses a key that stands twice in one mapping."""
+    """YAML loader for plain values that refuses repeated keys in a mapping."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
         names = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and "merge" not in key.tag)
-        if twice := [name for name, count in names.items() if count > 1]:
-            problem = f"the key {twice[0]!r} stands twice"
+        if repeated := [name for name, count in names.items() if count > 1]:
+            problem = f"the key {repeated[0]!r} is repeated"
             raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
         self.flatten_mapping(node)
         return super().construct_mapping(node, deep)
 
 
-def read_yaml(path: Path, untrusted: bool = False) -> Any:
+def read_yaml(path: Path, untrusted: bool = False) -> Content:
     """Read a YAML file of plain values.
 
     Args:
         path: the file.
-        untrusted: whether a stranger wrote it: then it must be short, without references (which can grow without end), not
-            deeply nested, and of values that JSON knows.
+        untrusted: whether the file is untrusted; it must then be short, not deeply nested, without references (which can
+            expand without limit), and contain only values that JSON supports.
 
     Raises:
-        ConfigError: the file is missing, is not YAML, or names a key twice.
+        ConfigError: the file is missing, is not YAML, or repeats a key.
     """
     try:
         if untrusted:
@@ -56,10 +67,10 @@ def read_yaml(path: Path, untrusted: bool = False) -> Any:
 
 
 def _check_harmless(path: Path) -> None:
-    """Refuse what makes a YAML reader work without end.
+    """Refuse files that can exhaust a YAML parser.
 
     Raises:
-        ConfigError: the file is too long, too deep, or refers to itself.
+        ConfigError: the file is too long, nested too deeply, or contains references.
     """
     if path.stat().st_size > LONGEST_YAML:
         msg = f"{path} has {path.stat().st_size} bytes, expected at most {LONGEST_YAML}"
@@ -81,11 +92,11 @@ def _check_harmless(path: Path) -> None:
             raise ConfigError(msg)
 
 
-def validated(adapter: TypeAdapter[T], content: Any, source: str) -> T:
-    """Check `content` against a type.
+def validated(adapter: TypeAdapter[T], content: Content, source: str) -> T:
+    """Return `content` validated as a type.
 
     Raises:
-        ConfigError: all problems in one line; for an unknown key with the nearest valid one.
+        ConfigError: the content is not valid; the message lists all problems and suggests the nearest valid keys.
     """
     try:
         return adapter.validate_python(content)
@@ -95,17 +106,18 @@ def validated(adapter: TypeAdapter[T], content: Any, source: str) -> T:
 
 
 def problem_lines(error: ValidationError, adapter: TypeAdapter[Any]) -> list[str]:
-    """Every problem that pydantic found, each in one line; for an unknown key with the nearest valid one."""
-    return [_worded(problem, adapter) for problem in error.errors(include_url=False, include_context=False)]
+    """Return each problem that pydantic found in one line; for an unknown key with the nearest valid one."""
+    schema = adapter.json_schema()  # derived once: it is slow, and a file may have many unknown keys
+    return [_problem_line(problem, schema) for problem in error.errors(include_url=False, include_context=False)]
 
 
 def read_model(adapter: TypeAdapter[T], path: Path) -> T:
-    """Read a JSON file that a step has written and check it.
+    """Read and validate a JSON file written by a step.
 
     Raises:
-        DataError: it is missing, is not JSON, or is not what the step writes.
+        DataError: the file is missing, is not JSON, or does not match the schema.
     """
-    with suppress(OSError, ValidationError):  # said in words below
+    with suppress(OSError, ValidationError):  # reported below
         return adapter.validate_json(path.read_bytes())
     try:
         return validated(adapter, read_json(path), str(path))
@@ -114,24 +126,23 @@ def read_model(adapter: TypeAdapter[T], path: Path) -> T:
         raise DataError(msg) from error
 
 
-def _worded(problem: Any, adapter: TypeAdapter[Any]) -> str:
+def _problem_line(problem: Any, schema: JsonSchema) -> str:
     place = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
-        return unknown_name("key", place, _keys(adapter, problem["loc"]))
+        return unknown_name("key", place, _keys(schema, problem["loc"]))
     if problem["type"] == "missing":
         return f"{place}: this key is required and missing"
     return f"{place or 'top level'}: {problem['msg']}, got {problem['input']!r:.80}"
 
 
-def _keys(adapter: TypeAdapter[Any], location: tuple[Any, ...]) -> list[str]:
-    """Valid keys beside the unknown one, as full dotted names."""
-    schema = adapter.json_schema()
+def _keys(schema: JsonSchema, location: tuple[Any, ...]) -> list[str]:
+    """Return the valid keys at the place of an unknown one, as full dotted names."""
     names = {name for part in (schema, *schema.get("$defs", {}).values()) for name in part.get("properties", {})}
     if len(location) == 1:
         names = set(schema.get("properties", names))
     return [".".join([*(str(part) for part in location[:-1]), name]) for name in names]
 
 
-def json_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """JSON Schema of a model, as kept in `config/schema/`."""
+def json_schema(model: type[BaseModel]) -> JsonSchema:
+    """Return the JSON Schema of a model, as stored in `config/schema/`."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()}

@@ -1,4 +1,4 @@
-"""Named arrays in safetensors files, which cannot hold code; written whole or not at all."""
+"""Named arrays in safetensors files, which cannot contain code; written atomically."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Arrays = Mapping[str, NDArray[np.generic]]
 
 
 def save_tensors(path: Path, arrays: Arrays, metadata: Mapping[str, str] | None = None) -> None:
-    """Write arrays and texts about them; the same content gives the same bytes.
+    """Write arrays and text metadata; the bytes depend on the content only.
 
     Raises:
         DataError: the file cannot be written.
@@ -26,20 +26,20 @@ def save_tensors(path: Path, arrays: Arrays, metadata: Mapping[str, str] | None 
     with written_whole(path) as temporary:
         try:
             save_file(whole, temporary, metadata=dict(metadata) if metadata else None)
-        except SafetensorError as error:  # so the library reports a full disk, too
+        except SafetensorError as error:  # raised by the library for a full disk, among others
             msg = f"cannot write {path}: {error}; check free space and permissions"
             raise DataError(msg) from error
 
 
 def load_tensors(path: Path) -> tuple[dict[str, NDArray[np.generic]], dict[str, str]]:
-    """Read arrays and texts.
+    """Read arrays and text metadata.
 
     Raises:
         DataError: the file is missing or damaged.
     """
     try:
         with safe_open(path, framework="numpy") as file:
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is not a mapping)
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
             return arrays, dict(file.metadata() or {})
     except OSError as error:
         msg = f"cannot read {path}: {error.strerror or error}"

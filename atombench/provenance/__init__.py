@@ -1,1 +1,1 @@
-"""Where a result comes from: code, machine and cost."""
+"""Provenance of results: code, machine and cost."""

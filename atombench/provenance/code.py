@@ -1,21 +1,23 @@
-"""Where a result comes from: code digest, commit, versions, host, time and memory."""
+"""Provenance of a result: code digest, commit, library versions, host and memory."""
 
 from __future__ import annotations
 
 import ast
 import hashlib
 import importlib.metadata
+import importlib.util
 import os
 import platform
 import resource
 import subprocess
 import sys
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 PACKAGE = Path(__file__).parents[1]
-DISPATCHERS = {"atombench.cli", "atombench.tasks.atom.methods.table"}
+DISPATCHERS = ("atombench.cli", "atombench.tasks.*table")  # they only refer to other modules by name
 LIBRARIES = (
     "numpy",
     "scipy",
@@ -31,49 +33,64 @@ LIBRARIES = (
 
 @cache
 def code_digest(*modules: str) -> str:
-    """SHA-256 over the sources of the given modules and of everything in the package that they import.
+    """Return the SHA-256 of the sources of the given modules and of all modules of their packages that they import.
 
     This is what makes a workflow step run again when code that it uses has changed, and only then. Imports inside
-    functions count too; the modules in `DISPATCHERS`, which only name others, do not.
+    functions count too; those for type checkers only (`if TYPE_CHECKING:`) and modules that match `DISPATCHERS` do not. Modules
+    of other packages (tasks of plug-ins) count with what they import from their own package and from this one.
 
     Args:
         modules: dotted names, such as `atombench.commands.split`.
 
     Raises:
-        ModuleNotFoundError: a name is not a module of this package.
+        ModuleNotFoundError: a module does not exist.
     """
-    found: dict[str, Path] = {}
+    packages = frozenset({PACKAGE.name, *(name.rpartition(".")[0] or name for name in modules)})
+    sources: dict[str, Path] = {}
     waiting = list(modules)
     while waiting:
         name = waiting.pop()
-        if name in found:
+        if name in sources:
             continue
         path = _source(name)
         if path is None:
-            msg = f"{name} is not a module of the package in {PACKAGE}"
+            msg = f"no module named {name!r}"
             raise ModuleNotFoundError(msg)
-        found[name] = path
-        waiting.extend(_imports(path))
+        sources[name] = path
+        waiting.extend(imported for imported in _imports(path) if _is_in(imported, packages))
     digest = hashlib.sha256()
-    for name in sorted(found):
-        digest.update(f"{name}\0".encode() + found[name].read_bytes() + b"\0")
-        for resource_file in _resources(found[name]):
+    for name in sorted(sources):
+        digest.update(f"{name}\0".encode() + sources[name].read_bytes() + b"\0")
+        for resource_file in _resources(sources[name]):
             digest.update(resource_file.read_bytes())
     return digest.hexdigest()
 
 
+def _is_in(name: str, packages: frozenset[str]) -> bool:
+    """Return whether a name is a module of one of these packages and not a dispatcher."""
+    inside = any(name == package or name.startswith(f"{package}.") for package in packages)
+    return inside and not any(fnmatchcase(name, pattern) for pattern in DISPATCHERS) and _source(name) is not None
+
+
+@cache
 def _source(name: str) -> Path | None:
-    relative = Path(*name.split(".")[1:]) if "." in name else Path()
-    if name.split(".")[0] != PACKAGE.name:
+    top, _, rest = name.partition(".")
+    if top != PACKAGE.name:
+        return _foreign_source(name)
+    path = PACKAGE / Path(*rest.split(".")) if rest else PACKAGE
+    return next((file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file()), None)
+
+
+def _foreign_source(name: str) -> Path | None:
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
         return None
-    for path in (PACKAGE / relative / "__init__.py", (PACKAGE / relative).with_suffix(".py")):
-        if path.is_file():
-            return path
-    return None
+    return Path(spec.origin) if spec is not None and spec.origin and spec.origin.endswith(".py") else None
 
 
 def _resources(path: Path) -> list[Path]:
-    """Templates and assets count as code of the room in which they lie."""
+    """Return the templates and assets of a module's folder, which count as code."""
     folders = [path.parent / "templates", path.parent / "assets"]
     return [file for folder in folders if folder.is_dir() for file in sorted(folder.rglob("*")) if file.is_file()]
 
@@ -81,18 +98,30 @@ def _resources(path: Path) -> list[Path]:
 @cache
 def _imports(path: Path) -> tuple[str, ...]:
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    tree = ast.parse(path.read_bytes())
+    unused = {id(inner) for node in ast.walk(tree) if _for_type_checkers(node) for inner in ast.walk(node)}
+    for node in ast.walk(tree):
+        if id(node) in unused:
+            continue
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
     with_parents = {".".join(parts[:k]) for name in names if (parts := name.split(".")) for k in range(1, len(parts) + 1)}
-    return tuple(sorted(name for name in with_parents if _source(name) and name not in DISPATCHERS))
+    return tuple(sorted(with_parents))
+
+
+def _for_type_checkers(node: ast.AST) -> bool:
+    """Return whether a node is `if TYPE_CHECKING:` without an alternative."""
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING" and not node.orelse
 
 
 def git_state() -> dict[str, Any]:
-    """Commit of the checkout that holds this package, and whether it has uncommitted changes."""
+    """Return the commit of the checkout of this package, and whether it has uncommitted changes.
+
+    A package installed inside another repository (in `.venv`, for example) has no commit.
+    """
 
     def git(*arguments: str) -> str | None:
         command = ["git", "-C", str(PACKAGE), *arguments]
@@ -102,23 +131,25 @@ def git_state() -> dict[str, Any]:
             return None
         return answer.stdout.strip() if answer.returncode == 0 else None
 
+    if git("ls-files", "--error-unmatch", "__init__.py") is None:
+        return {"commit": "unknown", "dirty": None}
     changes = git("status", "--porcelain", "--untracked-files=no")
     return {"commit": git("rev-parse", "HEAD") or "unknown", "dirty": None if changes is None else bool(changes)}
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the libraries on which numbers may depend."""
-    found = {"python": platform.python_version()}
+    """Return the versions of Python and of the libraries that can affect results."""
+    installed = {"python": platform.python_version()}
     for library in LIBRARIES:
         try:
-            found[library] = importlib.metadata.version(library)
+            installed[library] = importlib.metadata.version(library)
         except importlib.metadata.PackageNotFoundError:
-            found[library] = "not installed"
-    return found
+            installed[library] = "not installed"
+    return installed
 
 
 def host() -> dict[str, Any]:
-    """Kind of machine: no host name and no user name, which would end up on a public page."""
+    """Return a description of the machine, without host name and user name, because it is published."""
     import psutil
 
     return {
@@ -138,7 +169,7 @@ def _processor() -> str:
 
 
 def peak_memory_mib() -> float:
-    """Largest resident memory so far of this process, or of a child that has ended if that was larger; in MiB."""
+    """Return the peak resident memory of this process or of a finished child process, whichever is larger; in MiB."""
     unit = 1 if sys.platform == "darwin" else 1024
     largest = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return round(largest * unit / 2**20, 1)

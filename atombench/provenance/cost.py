@@ -1,4 +1,4 @@
-"""What a step costs: time, memory, and on what machine with which versions."""
+"""Cost of a step: time and memory, with machine and library versions."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from atombench.provenance.code import git_state, host, peak_memory_mib, versions
 
 
 class Cost(BaseModel):
-    """What a step cost, and where it ran.
+    """Cost of a step, and where it ran.
 
-    `seconds` and `attempts` count earlier attempts from whose checkpoint the step went on; all else is of the last one.
+    `seconds` and `attempts` include earlier attempts from which the step was resumed; other fields describe the last one.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -36,7 +36,7 @@ class Cost(BaseModel):
 
 
 class Meter:
-    """Starts counting when it is made."""
+    """Measures the cost of a step from the creation of the meter."""
 
     def __init__(self, device: str, threads: int) -> None:
         self.device, self.threads = device, threads
@@ -44,7 +44,7 @@ class Meter:
         self._start = time.monotonic()
 
     def read(self, earlier_seconds: float = 0.0, attempts: int = 1) -> Cost:
-        """Time since the start and the largest memory so far."""
+        """Return the time since the start and the peak memory so far."""
         return Cost(
             seconds=round(earlier_seconds + time.monotonic() - self._start, 3),
             attempts=attempts,
@@ -61,7 +61,7 @@ class Meter:
 
 
 def peak_gpu_memory_mib(device: str) -> float | None:
-    """Largest memory that torch has allocated on a CUDA device so far, in MiB; None on others."""
+    """Return the peak memory allocated by torch on a CUDA device, in MiB; None for other devices."""
     if not device.startswith("cuda"):
         return None
     import torch

@@ -1,4 +1,4 @@
-"""The training curve in a record: few rows of plain numbers."""
+"""The training curve in a record: a limited number of rows with finite numbers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROWS = 64
 
 
 def read_curve(path: Path) -> list[dict[str, float]]:
-    """Read a training curve (JSON lines), thinned to at most `ROWS` rows, first and last among them; finite values only.
+    """Read a training curve (JSON lines) without non-finite values, thinned to at most `ROWS` rows with the first and the last.
 
     Raises:
         DataError: the file is missing, or a line is not an object of numbers.

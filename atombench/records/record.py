@@ -1,247 +1,268 @@
-"""Result records: one JSON file per run, checked against a schema; the source of truth for board and MLflow."""
+"""Result records: one JSON file per run and condition, validated against a schema; the source of truth for board and MLflow.
+
+A record is independent of the task; data for the pages of one task are in `own`, in the format of that task.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
+from pydantic_core import PydanticSerializationError
 
-from atombench import PROTOCOL
 from atombench.errors import DataError
 from atombench.io.files import write_json
-from atombench.io.schema import read_model
+from atombench.io.schema import FrozenModel, problem_lines, read_model
 from atombench.provenance.cost import Cost
-from atombench.statistics.bootstrap import Clustered
-from atombench.tasks.atom.metrics import Protocol
+from atombench.records.run import Run
+from atombench.statistics.bootstrap import Clustered, Grouped, Sample
 
-RECORD_VERSION = 1
-Origin = Literal["platform", "submitted method", "submitted predictions"]
-
-
-def in_order(record: Record) -> tuple[object, ...]:
-    """What records are sorted by: board, method, seed."""
-    return (*record.unit.board, record.unit.method, record.unit.seed)
+Origin = Literal["measured", "reproduced", "self-reported"]
+"""A built-in method, a submitted method executed by the platform, or submitted predictions."""
 
 
-def first_runs(records: Sequence[Record]) -> dict[str, Record]:
-    """The first seed of each method that has ended well."""
-    ended = sorted((one for one in records if one.status == "complete"), key=in_order, reverse=True)
-    return {record.unit.method: record for record in ended}
-
-
-def quoted(part: object) -> str:
-    """A name as part of a key, so that keys can be taken apart at their slashes."""
-    return str(part).replace("%", "%25").replace("/", "%2F")
-
-
-def unquoted(key: str) -> tuple[str | int, ...]:
-    """The parts of a board's key (7) or of a unit's (9).
-
-    Raises:
-        DataError: it is neither.
-    """
-    parts: list[str | int] = [part.replace("%2F", "/").replace("%25", "%") for part in key.split("/")]
-    try:
-        if len(parts) not in (7, 9):
-            raise ValueError
-        parts[4], parts[6] = int(parts[4]), int(parts[6])
-    except ValueError:
-        msg = f"expected the name of a unit such as atom/DATASET/GATHERING/SPLIT/1/clean/0/METHOD/seed1, got {key!r}"
-        raise DataError(msg) from None
-    return tuple(parts)
-
-
-class Part(BaseModel):
-    """Base of all parts of a record: unknown keys and non-finite numbers are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class StepFile(Part):
-    """What a step writes beside its result: facts about the method and what the step cost."""
+class StepFile(FrozenModel):
+    """The file that a step writes in addition to its result: facts about the method, and the cost of the step."""
 
     facts: dict[str, Any]
     cost: Cost
     failure: str = ""
 
 
-class Unit(Part):
-    """Which run this is; all but method and seed name the board."""
+class Resampled(FrozenModel):
+    """A number with its 95 % interval (percentile bootstrap over clusters), and the data to resample it.
 
-    task: Literal["atom"] = "atom"
-    dataset: str
-    gathering: str
-    split: str
-    scale: int = Field(ge=1)
-    degradation: str = "clean"
-    severity: int = Field(default=0, ge=0)
-    method: str
-    seed: int
+    Counts and `sums` (see statistics/bootstrap.py) are per cluster, in the order of `clusters` of the record; a median has
+    `values` instead of sums.
+    """
 
-    @property
-    def board(self) -> tuple[str | int, ...]:
-        """Coordinates of the board, in the order of the table's columns."""
-        return (self.task, self.dataset, self.gathering, self.split, self.scale, self.degradation, self.severity)
-
-    @property
-    def key(self) -> str:
-        """The run's name, unique in a results folder; a slash inside a name is written as in addresses, %2F."""
-        return "/".join(quoted(part) for part in (*self.board, self.method, f"seed{self.seed}"))
-
-
-class Metric(Part):
-    """One number with its 95 % interval (percentile bootstrap over volumes) and its chance level by theory."""
-
-    protocol: Protocol
-    metric: str
     value: float
     ci_low: float
     ci_high: float
-    chance: float | None
-    n_volumes: int
-    n_sections: int
-    sums: list[list[float]] = Field(description="per volume, in the order of `volumes`; see evaluation/statistics.py")
-    counts: list[int] = Field(description="sections per volume")
+    chance: float | None = Field(default=None, description="theoretical chance level; none if undefined")
+    counts: list[int] = Field(description="queries per cluster")
+    values: list[list[float]] = Field(default=[], description="per cluster; for medians")
 
-    def clustered(self) -> Clustered:
-        """The sums as arrays."""
-        return Clustered(np.array(self.sums, dtype=np.float64), np.array(self.counts, dtype=np.float64))
+    @property
+    def label(self) -> str:
+        """Name in messages."""
+        return "a number"
+
+    @property
+    def rows(self) -> Sequence[Sequence[float]]:
+        """Sums of each cluster, one per component."""
+        return []
+
+    def sample(self) -> Sample:
+        """Return the data as a sample for resampling."""
+        if self.values:
+            return Grouped.of_lists(self.values)
+        return Clustered(np.array(self.rows, dtype=np.float64), np.array(self.counts, dtype=np.float64))
+
+    def problem(self, clusters: int) -> str | None:
+        """Return why the data do not match the number of clusters; None if they do."""
+        rows = self.values or self.rows
+        ragged = not self.values and len(set(map(len, rows))) > 1
+        if len(rows) != clusters or len(self.counts) != clusters or ragged:
+            return f"has {len(rows)} sums or values and {len(self.counts)} counts for {clusters} clusters"
+        if self.values and (self.rows or [len(row) for row in self.values] != self.counts):
+            return "has values that do not match its counts, or both sums and values"
+        if not any(self.counts) or min(self.counts) < 0:
+            return "counts no query, or a negative number of them"
+        return None
 
 
-class Stratum(Part):
-    """The primary number over the sections of one stratum; interval, sums (whole numbers, hits) and counts as in `Metric`."""
+class Metric(Resampled):
+    """One metric of a run under one protocol."""
+
+    protocol: str
+    metric: str
+    n_clusters: int
+    n_queries: int
+    sums: list[list[float]] = Field(default=[], description="per cluster")
+
+    @property
+    def label(self) -> str:
+        """Protocol and metric."""
+        return f"{self.protocol} {self.metric}"
+
+    @property
+    def rows(self) -> Sequence[Sequence[float]]:
+        """Sums of each cluster, one per component."""
+        return self.sums
+
+
+class Stratum(Resampled):
+    """The primary metric over the queries of one stratum."""
 
     kind: str
     name: str
-    value: float
-    ci_low: float
-    ci_high: float
-    chance: float
-    sums: list[int]
-    counts: list[int]
+    sums: list[int] | list[float] = Field(default=[], description="per cluster")
 
-    def clustered(self) -> Clustered:
-        """The sums as arrays."""
-        return Clustered(np.array(self.sums, dtype=np.float64)[:, None], np.array(self.counts, dtype=np.float64))
+    @property
+    def label(self) -> str:
+        """Name in messages."""
+        return f"the stratum {self.name}"
+
+    @property
+    def rows(self) -> Sequence[Sequence[float]]:
+        """Sums of each cluster, one per component."""
+        return list(zip(self.sums, strict=True))
 
 
-class ReliabilityBin(Part):
-    """Answers whose confidence lies in one bin: how many, their mean confidence, and the share that was right."""
+class ReliabilityBin(FrozenModel):
+    """Answers with confidence in one bin: their number, mean confidence, and share of correct answers."""
 
     count: int
     confidence: float
     right: float
 
 
-class Answer(Part):
-    """What the run answered to one of the board's cases (see `Case` in audit/record.py)."""
+class Digests(FrozenModel):
+    """SHA-256 of inputs and outputs."""
 
-    section: int = Field(description="place in the test part")
-    rank: int = Field(description="rank of the best-ranked correct box; 1 is right")
-    box: int = Field(description="the best-scored box")
-    scores: str = Field(description="729 bytes in base64: scores of the boxes, 0 for the lowest and 255 for the highest")
-    centre: list[float] | None = Field(description="predicted centre, in voxels; none where the run gives no poses")
-    normal: list[float] | None
-
-
-class Failure(Part):
-    """A section that was placed wrongly, as pictures: PNG in base64, a pixel per voxel.
-
-    `there` and `answered` show the volume in the plane of the section, and in that of the answer: as many pixels as the volume
-    has voxels along an edge, the section in the middle. Where a run gives no pose, the plane goes through the middle of the
-    best box in the true direction.
-    """
-
-    section: int = Field(description="place in the test part")
-    volume: str
-    rank: int = Field(description="rank of the best-ranked correct box")
-    box: int = Field(description="the best-scored box")
-    distance_voxel: float = Field(description="from the true centre to the answered one, or to the middle of the best box")
-    pixels: str
-    there: str
-    answered: str
-
-
-class Digests(Part):
-    """SHA-256 of what went in and came out."""
-
-    volumes: str
+    data: str = Field(description="curated data")
     manifest: str
     weights: str
     predictions: str
     code: str = Field(description="package sources used by training, predicting and evaluating this method")
 
 
-class Record(Part):
-    """One run."""
+@dataclass(frozen=True)
+class Evaluation:
+    """Result of evaluating the answers of a run; see the fields of `Record`."""
 
-    record_version: int = RECORD_VERSION
-    protocol_version: str = PROTOCOL
-    unit: Unit
+    metrics: list[Metric]
+    strata: list[Stratum] = field(default_factory=list)
+    reliability: list[ReliabilityBin] = field(default_factory=list)
+    errors: dict[str, list[float]] = field(default_factory=dict)
+    own: dict[str, Any] = field(default_factory=dict)
+
+
+class Record(FrozenModel):
+    """Record of one run under one condition."""
+
+    record_version: Literal[2] = 2
+    protocol_version: str = Field(description="of the task's samplers, labels and metrics")
+    run: Run
     status: Literal["complete", "failed"]
     reason: str = ""
-    origin: Origin = Field(default="platform", description="whose method it is, and who ran it")
-    card: dict[str, Any] = Field(default={}, description="what a submitter says of the model")
+    origin: Origin = "measured"
+    card: dict[str, Any] = Field(default={}, description="card of the model, as stated by the submitter")
     role: str
     options: dict[str, Any]
     about: dict[str, Any]
     digests: Digests
-    training: Cost | None = Field(description="measured by the platform; none for submitted predictions")
-    predicting: Cost | None
-    volumes: list[str]
-    metrics: list[Metric]
-    strata: list[Stratum] = []
-    reliability: list[ReliabilityBin] = []
-    errors: dict[str, list[float]] = Field(default={}, description="0th, 5th, ... 100th percentile of each pose error")
+    training: Cost | None = Field(default=None, description="measured by the platform; none for submitted predictions")
+    predicting: Cost | None = None
+    clusters: list[str] = Field(description="names of the resampled clusters: volumes, patients or specimens")
+    metrics: list[Metric] = Field(default=[])
+    strata: list[Stratum] = Field(default=[])
+    reliability: list[ReliabilityBin] = Field(default=[])
+    errors: dict[str, list[float]] = Field(default={}, description="0th, 5th, ... 100th percentile of each error")
     curve: list[dict[str, float]] = Field(default=[], description="training curve, thinned to at most 64 validations")
-    answers: list[Answer] = Field(default=[], description="to the cases that the board shows")
-    failures: list[Failure] = Field(default=[], description="some, drawn at random; none of restricted data or secret boards")
+    own: dict[str, Any] = Field(default={}, description="data for the pages of the task")
 
     @model_validator(mode="after")
-    def _sums_and_counts_are_of_its_volumes(self) -> Record:
-        volumes = len(self.volumes)
-        for one in self.metrics:
-            if len(one.sums) != volumes or len(one.counts) != volumes or len({len(row) for row in one.sums}) > 1:
-                msg = f"{one.protocol} {one.metric} has {len(one.sums)} sums and {len(one.counts)} counts for {volumes} volumes"
-                raise ValueError(msg)
-            if not any(one.counts) or min(one.counts) < 0:
-                msg = f"{one.protocol} {one.metric} counts no section, or less than none"
-                raise ValueError(msg)
-        for stratum in self.strata:
-            if len(stratum.sums) != volumes or len(stratum.counts) != volumes or not any(stratum.counts):
-                msg = f"the stratum {stratum.name} has {len(stratum.sums)} sums for {volumes} volumes, or no section"
+    def _numbers_belong_to_its_clusters(self) -> Record:
+        for number in (*self.metrics, *self.strata):
+            if problem := number.problem(len(self.clusters)):
+                msg = f"{number.label} {problem}"
                 raise ValueError(msg)
         return self
 
+    @property
+    def ended(self) -> bool:
+        """Whether the run completed and has answers."""
+        return self.status == "complete"
+
     def find(self, protocol: str, metric: str) -> Metric | None:
-        """One metric, if the run has it."""
-        return next((found for found in self.metrics if (found.protocol, found.metric) == (protocol, metric)), None)
+        """Return a metric; None if the run does not have it."""
+        return next((number for number in self.metrics if (number.protocol, number.metric) == (protocol, metric)), None)
 
     @property
     def costs(self) -> list[Cost]:
-        """What the platform's steps cost; nothing for submitted predictions."""
+        """Costs of the steps; empty for submitted predictions."""
         return [cost for cost in (self.training, self.predicting) if cost is not None]
+
+
+@dataclass(frozen=True)
+class Header:
+    """Everything in a record except the results of evaluation; see the fields of `Record`."""
+
+    run: Run
+    protocol_version: str
+    origin: Origin
+    role: str
+    digests: Digests
+    clusters: list[str]
+    card: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
+    about: dict[str, Any] = field(default_factory=dict)
+    training: Cost | None = None
+    predicting: Cost | None = None
+    curve: list[dict[str, float]] = field(default_factory=list)
+
+
+def make_record(header: Header, evaluation: Evaluation | None, reason: str = "") -> Record:
+    """Build the record of a run; without an evaluation, of a failed run with the given reason.
+
+    Raises:
+        DataError: the record is not valid.
+    """
+    numbers = vars(evaluation) if evaluation else {"reason": reason}
+    try:
+        return Record(**vars(header), **numbers, status="complete" if evaluation else "failed")
+    except ValidationError as error:
+        raise DataError(_problems(header.run, error)) from error
+
+
+def first_runs(records: Sequence[Record]) -> dict[str, Record]:
+    """Return the complete run with the lowest seed of each method."""
+    complete = sorted((record for record in records if record.ended), key=lambda record: record.run.order, reverse=True)
+    return {record.run.method: record for record in complete}
 
 
 _RECORD: TypeAdapter[Record] = TypeAdapter(Record)
 
 
 def save_record(path: Path, record: Record) -> None:
-    """Write a record."""
-    write_json(path, record.model_dump(mode="json"))
-
-
-def load_record(path: Path) -> Record:
-    """Read and check a record.
+    """Validate and write a record.
 
     Raises:
-        DataError: it is missing, is not JSON, does not fit the schema, or is of another protocol version.
+        DataError: the record is not valid (for example, changed after validation), or the file cannot be written.
+    """
+    try:
+        content = record.model_dump(mode="json", warnings=False)  # invalid content is refused below
+        _RECORD.validate_python(content)
+    except ValidationError as error:
+        raise DataError(_problems(record.run, error)) from error
+    except PydanticSerializationError as error:
+        msg = f"the record of {record.run.key} cannot be written as JSON: {error}"
+        raise DataError(msg) from error
+    write_json(path, content)
+
+
+def load_record(path: Path, protocol: str = "") -> Record:
+    """Read and check a record.
+
+    Args:
+        path: the file.
+        protocol: expected protocol version; not compared if empty.
+
+    Raises:
+        DataError: the file is missing, not JSON, does not match the schema, or has another protocol version.
     """
     record = read_model(_RECORD, path)
-    if record.protocol_version != PROTOCOL:
-        msg = f"{path} is of protocol {record.protocol_version}, expected {PROTOCOL}; run the workflow for it again"
+    if protocol and record.protocol_version != protocol:
+        msg = f"{path} is of protocol {record.protocol_version}, expected {protocol}; run the workflow for it again"
         raise DataError(msg)
     return record
+
+
+def _problems(run: Run, error: ValidationError) -> str:
+    return f"the record of {run.key} is not valid: " + "; ".join(problem_lines(error, _RECORD))

@@ -1,1 +1,1 @@
-"""Estimates over clusters: bootstrap intervals, comparisons, ranks and chance levels. It knows no task."""
+"""Estimates over clusters: bootstrap intervals, comparisons, ranks and chance levels, independent of any task."""

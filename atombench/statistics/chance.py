@@ -1,4 +1,4 @@
-"""Chance levels by theory: what uniform random scores give, for sections with m correct answers of K."""
+"""Theoretical chance levels: expectations for uniform random scores, given m correct answers out of K."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ Array = NDArray[np.float64]
 
 
 def chance_hit(correct: NDArray[np.integer], answers: int, k: int) -> Array:
-    """Probability that k answers drawn without replacement hold a correct one: 1 - C(K - m, k) / C(K, k).
+    """Return the probability that k answers drawn without replacement include a correct one: 1 - C(K - m, k) / C(K, k).
 
     Args:
-        correct: m of each section, any shape.
+        correct: m of each query, any shape.
         answers: K.
-        k: how many answers are looked at.
+        k: number of answers drawn.
     """
     draws = np.arange(k)
     missed = np.clip(answers - np.asarray(correct)[..., None] - draws, 0, None) / (answers - draws)
@@ -22,7 +22,7 @@ def chance_hit(correct: NDArray[np.integer], answers: int, k: int) -> Array:
 
 
 def chance_reciprocal_rank(correct: NDArray[np.integer], answers: int) -> Array:
-    """Expected reciprocal rank of the first correct answer in a random order; 0 where nothing is correct.
+    """Return the expected reciprocal rank of the first correct answer in a random order; 0 if none is correct.
 
     P(rank > r) is the probability that r draws miss, so E(1 / rank) = sum_r (P(rank > r - 1) - P(rank > r)) / r.
     """

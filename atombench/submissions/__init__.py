@@ -1,1 +1,1 @@
-"""Models of others: queries that they answer, what they send in, how it is checked, and how it becomes a record."""
+"""Submissions: exported queries, submitted predictions and methods, their validation and their scoring."""

@@ -1,6 +1,6 @@
-"""Named arrays from files that strangers wrote: Parquet, CSV, or npz without pickles.
+"""Read named arrays from untrusted files: Parquet, CSV, or npz without pickles.
 
-Sizes are checked before anything is unpacked, and a file is never trusted to hold what it says. Nothing in it can be run.
+Sizes are checked before decompression, declared sizes are verified, and no code in a file can be executed.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,78 +20,86 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from atombench.engine.answers import QUERY, Column, Ragged
 from atombench.errors import DataError, unknown_name
 
-QUERY = "query"
-Arrays = dict[str, NDArray[Any]]
+Arrays = dict[str, Column]
 BYTES_PER_NUMBER = 8
 BYTES_PER_CSV_NUMBER = 30
-NUMBERED = re.compile(r"(?P<base>[a-z]+)_(?P<number>\d{1,3}|[ijk])")  # one column of an array, from 0; i, j, k for axes
+NUMBERED = re.compile(
+    r"(?P<base>[a-z]+)_(?P<number>\d{1,3}|[ijk])"
+)  # one column of an array, numbered from 0, or i, j, k for axes
 SPARE_BYTES = 1 << 20
 MOST_COLUMNS = 4000
-LONGEST_NAME = 400  # bytes of a query's name
-LONGEST_HEADER = 1 << 18  # bytes of the first line of a CSV file, or of an array's description
+LONGEST_LIST = 4096  # values in a row of a ragged column
+LONGEST_NAME = 400  # bytes of a query name
+LONGEST_HEADER = 1 << 18  # bytes of the first line of a CSV file, or of an array header
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What a file may hold.
+    """Limits on the content of a prediction file.
 
     Attributes:
-        rows: one per query.
-        widths: numbers per row of each array at most.
-        whole: names of arrays of whole numbers.
+        rows: expected number of rows, one per query.
+        widths: maximum number of values per row of each array; None for ragged arrays.
+        whole: names of integer arrays.
     """
 
     rows: int
-    widths: dict[str, int]
+    widths: Mapping[str, int | None]
     whole: tuple[str, ...] = ()
 
     @property
     def numbers(self) -> int:
-        """Numbers that all arrays have together at most."""
-        return self.rows * sum(self.widths.values())
+        """Maximum number of values in all arrays together."""
+        return self.rows * sum(self.most(name) for name in self.widths)
+
+    def most(self, name: str) -> int:
+        """Return the maximum number of values in a row of an array."""
+        width = self.widths.get(name, 1)
+        return LONGEST_LIST if width is None else width
 
     def check_name(self, name: str) -> None:
-        """Refuse an array that has no meaning here.
+        """Check that an array is a known column.
 
         Raises:
-            DataError: it has none; the nearest name is suggested.
+            DataError: the name is unknown; the message suggests the nearest valid name.
         """
         if name != QUERY and name not in self.widths:
             raise DataError(unknown_name("column", name[:60], [QUERY, *self.widths]))
 
 
 def read_arrays(path: Path, expected: Expected) -> Arrays:
-    """Read a file of answers; `query` (M,) holds names, all else is (M, width) of numbers.
+    """Read a prediction file; `query` (M,) holds query names, every other array is numeric with shape (M, width).
 
     Raises:
-        DataError: the file is damaged, too large, of another kind than its name says, or holds what it should not.
+        DataError: the file is damaged or too large, its content does not match its suffix, or it holds unexpected columns.
     """
     readers: dict[str, Callable[[Path, Expected], Arrays]] = {".parquet": _parquet, ".csv": _csv, ".npz": _npz}
     reader = readers.get(path.suffix)
     if reader is None:
-        msg = f"expected a file that ends in {', '.join(readers)}, got {path.suffix or 'no ending'}"
+        msg = f"expected a file with the suffix {', '.join(readers)}, got {path.suffix or 'no suffix'}"
         raise DataError(msg)
     check_size(path, expected)
     try:
         arrays = reader(path, expected)
     except DataError:
         raise
-    except (Exception, MemoryError) as error:  # readers of damaged files fail in more ways than they document
+    except (Exception, MemoryError) as error:  # readers raise undocumented exceptions on damaged files
         kind = {".parquet": "Parquet", ".csv": "CSV in UTF-8", ".npz": "npz"}[path.suffix]
         msg = f"is not a valid {kind} file: {error or type(error).__name__}"
         raise DataError(msg) from error
     if QUERY not in arrays:
-        raise DataError("there is no column 'query' with the names of the queries")
+        raise DataError("the column 'query' with the names of the queries is missing")
     return arrays
 
 
 def check_size(path: Path, expected: Expected) -> None:
-    """Refuse a file that is larger than any answers are, before anything of it is read.
+    """Check the size of a file before reading it.
 
     Raises:
-        DataError: it is, or it cannot be looked at.
+        DataError: the file is larger than any valid answers, or cannot be accessed.
     """
     per_number = BYTES_PER_CSV_NUMBER if path.suffix == ".csv" else 2 * BYTES_PER_NUMBER
     largest = expected.numbers * per_number + SPARE_BYTES
@@ -107,12 +115,12 @@ def check_size(path: Path, expected: Expected) -> None:
 def _parquet(path: Path, expected: Expected) -> Arrays:
     limits = {"thrift_string_size_limit": 1 << 22, "thrift_container_size_limit": 1 << 18}
     with pq.ParquetFile(path, memory_map=False, read_dictionary=[QUERY], **limits) as file:
-        about = file.metadata
-        _check_rows(about.num_rows, expected)
+        metadata = file.metadata
+        _check_rows(metadata.num_rows, expected)
         for name in file.schema_arrow.names:
             expected.check_name(_base(name))
-        _check_columns(about, expected)
-        unpacked = sum(about.row_group(number).total_byte_size for number in range(about.num_row_groups))
+        _check_columns(metadata, expected)
+        unpacked = sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
         if unpacked > expected.numbers * 2 * BYTES_PER_NUMBER + SPARE_BYTES:
             msg = f"the file unpacks to {unpacked} bytes, more than any answers to {expected.rows} queries"
             raise DataError(msg)
@@ -121,26 +129,26 @@ def _parquet(path: Path, expected: Expected) -> Arrays:
         table = file.read(use_threads=False)
     table.validate(full=True)
     if len(set(table.column_names)) != len(table.column_names):
-        raise DataError("a column stands in the file twice")
+        raise DataError("the file has two columns of the same name")
     return _from_table(table, expected)
 
 
-def _check_columns(about: Any, expected: Expected) -> None:
-    """Refuse columns that say they hold more values than answers have."""
-    for number in range(about.num_row_groups):
-        group = about.row_group(number)
-        for place in range(group.num_columns):
-            column = group.column(place)
+def _check_columns(metadata: pq.FileMetaData, expected: Expected) -> None:
+    """Raise DataError if a column declares more values than answers can have."""
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        for index in range(group.num_columns):
+            column = group.column(index)
             base = _base(column.path_in_schema.split(".")[0])
-            if column.num_values > expected.rows * expected.widths.get(base, 1):
+            if column.num_values > expected.rows * expected.most(base):
                 msg = f"column {base[:60]!r} holds {column.num_values} values, more than any answers to {expected.rows} queries"
                 raise DataError(msg)
 
 
 def _check_texts(table: pa.Table, expected: Expected) -> None:
-    """Refuse names that are much longer than any query's; read as a dictionary, so that repeated ones take no room."""
+    """Raise DataError if query names are far too long; they are read as a dictionary, so repeated names use no memory."""
     if table.nbytes > expected.rows * (LONGEST_NAME + BYTES_PER_NUMBER) + SPARE_BYTES:
-        msg = f"the names in 'query' take {table.nbytes} bytes, much more than {expected.rows} names of queries"
+        msg = f"the names in 'query' take {table.nbytes} bytes, far more than {expected.rows} query names need"
         raise DataError(msg)
 
 
@@ -157,8 +165,8 @@ def _csv(path: Path, expected: Expected) -> Arrays:
     if len(names) > MOST_COLUMNS:
         msg = f"the first line names {len(names)} columns, more than {MOST_COLUMNS}"
         raise DataError(msg)
-    if twice := [name for name, count in Counter(names).items() if count > 1]:
-        msg = f"the column {twice[0][:60]!r} stands in the first line twice"
+    if repeated := [name for name, count in Counter(names).items() if count > 1]:
+        msg = f"the column {repeated[0][:60]!r} appears twice in the first line"
         raise DataError(msg)
     for name in names:
         expected.check_name(_base(name))
@@ -181,30 +189,33 @@ def _check_rows(rows: int, expected: Expected) -> None:
 
 
 def _from_table(table: pa.Table, expected: Expected) -> Arrays:
-    """List columns as they are, and numbered columns (`ranked_0`, `ranked_1`, ..., `centre_i`, ...) side by side."""
+    """Return list columns as arrays, and stack numbered columns (`ranked_0`, `ranked_1`, ..., `centre_i`, ...)."""
     arrays: Arrays = {}
     numbered: dict[str, dict[int, str]] = {}
     for name in table.column_names:
-        found = NUMBERED.fullmatch(name)
+        match = NUMBERED.fullmatch(name)
         if name == QUERY:
             arrays[QUERY] = _texts(table[name])
-        elif found is None:
+        elif match is None:
             arrays[name] = _lists(name, table[name], expected)
         else:
-            place = "ijk".find(found["number"])
-            numbered.setdefault(found["base"], {})[place if place >= 0 else int(found["number"])] = name
+            axis = "ijk".find(match["number"])
+            numbered.setdefault(match["base"], {})[axis if axis >= 0 else int(match["number"])] = name
     for base, columns in numbered.items():
         numbers = sorted(columns)
-        if base in arrays or numbers != list(range(len(numbers))) or len(numbers) > expected.widths.get(base, 0):
-            msg = f"columns of {base!r} must be numbered from 0 to at most {expected.widths.get(base, 0) - 1} without a gap"
+        if expected.widths[base] is None:
+            msg = f"{base!r} is ragged; submit it as one column of lists, in Parquet"
+            raise DataError(msg)
+        if base in arrays or numbers != list(range(len(numbers))) or len(numbers) > expected.most(base):
+            msg = f"columns of {base!r} must be numbered from 0 to at most {expected.most(base) - 1} without gaps"
             raise DataError(msg)
         arrays[base] = np.stack([_numbers(base, table[columns[key]], expected) for key in numbers], axis=1)
     return arrays
 
 
 def _base(name: str) -> str:
-    found = NUMBERED.fullmatch(name)
-    return found["base"] if found else name
+    match = NUMBERED.fullmatch(name)
+    return match["base"] if match else name
 
 
 def _texts(column: pa.ChunkedArray) -> NDArray[Any]:
@@ -215,34 +226,61 @@ def _texts(column: pa.ChunkedArray) -> NDArray[Any]:
             raise DataError(msg)
         column = column.cast(column.type.value_type)
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-        msg = f"column 'query' must hold text, it holds {column.type}"
+        msg = f"column 'query' must hold text, got {column.type}"
         raise DataError(msg)
     if column.null_count:
-        msg = f"column 'query' lacks {column.null_count} values"
+        msg = f"column 'query' has {column.null_count} missing values"
         raise DataError(msg)
     return np.asarray(column.to_pylist(), dtype=object)
 
 
-def _lists(name: str, column: pa.ChunkedArray, expected: Expected) -> NDArray[Any]:
+def _lists(name: str, column: pa.ChunkedArray, expected: Expected) -> Column:
     kind = column.type
-    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)):
+    if expected.widths[name] is None:
+        return _ragged(name, column, expected)
+    if not _is_list(kind):
         return _numbers(name, column, expected)[:, None]
     lengths = pc.list_value_length(column)
     span = pc.min_max(lengths).as_py()
-    if column.null_count or span["min"] != span["max"] or not 1 <= (span["max"] or 0) <= expected.widths[name]:
-        msg = f"column {name!r} must hold 1 to {expected.widths[name]} numbers, as many in every row, got {span}"
+    if column.null_count or span["min"] != span["max"] or not 1 <= (span["max"] or 0) <= expected.most(name):
+        msg = f"column {name!r} must hold 1 to {expected.most(name)} numbers, the same count in every row, got {span}"
         raise DataError(msg)
     flat = pa.chunked_array([chunk.flatten() for chunk in column.chunks], type=kind.value_type)
     return _numbers(name, flat, expected).reshape(len(column), span["max"])
 
 
+def _ragged(name: str, column: pa.ChunkedArray, expected: Expected) -> Ragged:
+    """Return a column of lists of different lengths.
+
+    Raises:
+        DataError: the column does not hold lists of numbers, or a list is too long.
+    """
+    kind = column.type
+    if not _is_list(kind):
+        msg = f"column {name!r} must hold a list of numbers in every row (Parquet), got {kind}"
+        raise DataError(msg)
+    if column.null_count:
+        msg = f"column {name!r} has {column.null_count} missing lists; use an empty list for a row without numbers"
+        raise DataError(msg)
+    lengths = np.asarray(pc.list_value_length(column).to_numpy(), dtype=np.int64)
+    if lengths.max(initial=0) > LONGEST_LIST:
+        msg = f"column {name!r} holds a list of {lengths.max()} numbers, more than {LONGEST_LIST}"
+        raise DataError(msg)
+    flat = pa.chunked_array([chunk.flatten() for chunk in column.chunks], type=kind.value_type)
+    return Ragged(_numbers(name, flat, expected), lengths)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
+
+
 def _numbers(name: str, column: pa.ChunkedArray, expected: Expected) -> NDArray[Any]:
     kind = column.type
     if not (pa.types.is_integer(kind) or (pa.types.is_floating(kind) and name not in expected.whole)):
-        msg = f"column {name!r} must hold {'whole numbers' if name in expected.whole else 'numbers'}, it holds {kind}"
+        msg = f"column {name!r} must hold {'integers' if name in expected.whole else 'numbers'}, got {kind}"
         raise DataError(msg)
     if column.null_count:
-        msg = f"column {name!r} lacks {column.null_count} values"
+        msg = f"column {name!r} has {column.null_count} missing values"
         raise DataError(msg)
     return np.asarray(column.to_numpy())
 
@@ -253,31 +291,31 @@ def _npz(path: Path, expected: Expected) -> Arrays:
         for member in archive.infolist():
             name = member.filename.removesuffix(".npy")
             if name == member.filename:
-                msg = f"the archive holds {member.filename[:60]!r}, which is no array of NumPy's"
+                msg = f"the archive holds {member.filename[:60]!r}, which is not a NumPy array"
                 raise DataError(msg)
             expected.check_name(name)
             if name in arrays:
-                msg = f"the array {name!r} stands in the archive twice"
+                msg = f"the array {name!r} appears twice in the archive"
                 raise DataError(msg)
             if member.flag_bits & 1 or member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise DataError("the archive is encrypted, or packed otherwise than NumPy does")
+                raise DataError("the archive is encrypted or uses a compression method that NumPy does not write")
             arrays[name] = _member(archive, member, name, expected)
     return arrays
 
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, expected: Expected) -> NDArray[Any]:
-    """One array, whose description is read before its content is unpacked."""
+    """Read one array; its header is checked before its content is decompressed."""
     with archive.open(member) as stream:
         version = np.lib.format.read_magic(stream)
-        if version != (1, 0):  # later ones have headers of up to 4 GB, and nothing here needs them
-            msg = f"array {name!r} is of format {version}, expected 1.0"
+        if version != (1, 0):  # later versions allow headers of up to 4 GB, which are not needed here
+            msg = f"array {name!r} has format version {version}, expected (1, 0)"
             raise DataError(msg)
         shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream, max_header_size=LONGEST_HEADER)
         _check_member(name, shape, fortran, dtype, expected)
         size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
         content = stream.read(size + 1)
         if len(content) != size:
-            msg = f"array {name!r} says that it has {size} bytes, it has {'more' if len(content) > size else len(content)}"
+            msg = f"array {name!r} declares {size} bytes but has {'more' if len(content) > size else len(content)}"
             raise DataError(msg)
     array = np.frombuffer(content, dtype).reshape(shape)
     if name == QUERY:
@@ -286,14 +324,17 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, expect
 
 
 def _check_member(name: str, shape: tuple[int, ...], fortran: bool, dtype: np.dtype[Any], expected: Expected) -> None:
-    wanted = "text" if name == QUERY else "whole numbers" if name in expected.whole else "numbers"
-    kinds = {"text": "US", "whole numbers": "iu", "numbers": "iuf"}[wanted]
+    wanted = "text" if name == QUERY else "integers" if name in expected.whole else "numbers"
+    kinds = {"text": "US", "integers": "iu", "numbers": "iuf"}[wanted]
     if dtype.kind not in kinds or dtype.itemsize > (LONGEST_NAME if name == QUERY else BYTES_PER_NUMBER):
-        msg = f"array {name!r} must hold {wanted}, it holds {dtype}"
+        msg = f"array {name!r} must hold {wanted}, got {dtype}"
         raise DataError(msg)
-    widest = 1 if name == QUERY else expected.widths[name]
+    if name != QUERY and expected.widths[name] is None:
+        msg = f"array {name!r} is ragged; submit it as Parquet"
+        raise DataError(msg)
+    widest = 1 if name == QUERY else expected.most(name)
     if len(shape) not in (1, 2) or (name == QUERY and len(shape) == 2) or fortran:
-        msg = f"array {name!r} must be of shape ({expected.rows}, ...) in C order, got {shape}{' in Fortran order' * fortran}"
+        msg = f"array {name!r} must have shape ({expected.rows}, ...) in C order, got {shape}{' in Fortran order' * fortran}"
         raise DataError(msg)
     if shape[0] != expected.rows or not 1 <= (shape[1] if len(shape) == 2 else 1) <= widest:
         msg = f"array {name!r} must have {expected.rows} rows of 1 to {widest} values, got shape {shape}"

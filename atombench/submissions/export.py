@@ -1,36 +1,31 @@
-"""Predictions of the platform's own runs as a submission has them: by name of the query, without poses or labels."""
+"""Export answers of a run in the submission format: identified by query name, without poses or labels."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from atombench.engine.contract import Predictions
+from atombench.engine.answers import QUERY, Answers, packed
 from atombench.io.files import written_whole
-from atombench.submissions.boards import query_ids
-from atombench.tasks.atom.manifest import Manifest
-from atombench.tasks.atom.queries import query_order
-
-NAMES = {"boxes": "boxes", "coarse": "coarse", "fine": "fine", "centres": "centre", "normals": "normal"}
+from atombench.submissions.form import form_of
+from atombench.submissions.questions import query_ids
+from atombench.tasks.made_board import MadeBoard
 
 
-def export_predictions(predictions: Predictions, manifest: Manifest, out: Path) -> None:
-    """Write predictions as a Parquet file that `atombench validate` takes.
+def export_answers(answers: Answers, made: MadeBoard, out: Path) -> None:
+    """Write answers as a Parquet file that `atombench validate` accepts.
 
     Args:
-        predictions: in the order of the manifest's test part.
-        manifest: of the board.
-        out: the file.
+        answers: in manifest order of the test queries.
+        made: the board with its data and manifest.
+        out: output file.
     """
-    order = query_order(manifest)
-    columns = {"query": pa.array(query_ids(manifest))}
-    for ours, theirs in NAMES.items():
-        array = getattr(predictions, ours)
-        if array is not None:
-            flat = np.ascontiguousarray(array[order]).reshape(-1)
-            columns[theirs] = pa.FixedSizeListArray.from_arrays(flat, array.shape[1])
+    order = made.task.queries(made.data, made.manifest).order
+    columns: dict[str, Any] = {QUERY: pa.array(query_ids(made.manifest, made.task.protocol))}
+    exported = form_of(made.task).exported(answers.take(order))
+    columns |= {name: packed(array) for name, array in exported.items()}
     with written_whole(out) as temporary:
         pq.write_table(pa.table(columns), temporary, compression="zstd", use_dictionary=False)

@@ -1,7 +1,7 @@
-"""Validation in a process of its own, with limits: whatever a file does to its reader, the caller goes on.
+"""Validation in a child process with limits on memory and time, so that a malicious file cannot harm the caller.
 
-The checks in this process look at sizes before they read; a file that lies about them, or a fault in a library, can still take
-memory and time without end. Then the child is ended, and that is the problem that is told.
+The checks verify sizes before reading; a file with false size information, or a library bug, can still exhaust memory or time.
+The child is then terminated, and this is reported as the problem.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from atombench.submissions.boards import RESULTS
 from atombench.submissions.problems import Problems, printable
 from atombench.submissions.validate import validate
+from atombench.tasks.made_board import RESULTS
 
-MEMORY_BYTES = 8 << 30  # of addresses; reading 64 176 x 729 scores takes about 2 GiB of them
+MEMORY_BYTES = 8 << 30  # of address space; reading 64 176 x 729 scores needs about 2 GiB
 SECONDS = 10.0
-SECONDS_PER_GB = 40.0  # of predictions files that are there
+SECONDS_PER_GB = 40.0  # of files in the folder
 FILES_READ = 2000
 
 
@@ -34,13 +34,13 @@ def guarded_validate(
 
     Args:
         folder: the submission.
-        queries: folders of queries, for boards that the workflow has not made here.
-        results: the workflow's results.
-        boards: read answers to these boards alone; all if empty.
-        seeds: read answers of these seeds alone; all if empty.
+        queries: folders of exported queries, for boards that are not in the results.
+        results: results folder of the workflow.
+        boards: boards for which to read answers; all if empty.
+        seeds: seeds for which to read answers; all if empty.
 
     Returns:
-        What it is, in a few words, and all problems.
+        A short description of the submission, and all problems.
     """
     places = {"folder": str(folder), "queries": [str(path) for path in queries], "results": str(results)}
     job = {**places, "boards": list(boards), "seeds": list(seeds), "memory": MEMORY_BYTES}
@@ -50,18 +50,18 @@ def guarded_validate(
     try:
         child = subprocess.run(command, input=json.dumps(job).encode(), capture_output=True, timeout=seconds, check=False)
         if child.returncode == 0:
-            found = json.loads(child.stdout)
-            return found["what"], found["problems"]
+            result = json.loads(child.stdout)
+            return result["what"], result["problems"]
     except subprocess.TimeoutExpired:
-        problems.add(folder.name, f"could not be read within {seconds:.0f} seconds; files are not what they say")
+        problems.add(folder.name, f"could not be read within {seconds:.0f} seconds; a file may be malformed")
         return "", problems.lines
-    words = (child.stderr.decode(errors="replace").strip().splitlines() or ["no word"])[-1]
-    problems.add(folder.name, f"could not be read within {MEMORY_BYTES >> 30} GiB of memory, or broke its reader ({words})")
+    reason = (child.stderr.decode(errors="replace").strip().splitlines() or ["no error message"])[-1]
+    problems.add(folder.name, f"could not be read within {MEMORY_BYTES >> 30} GiB of memory, or crashed its reader ({reason})")
     return "", problems.lines
 
 
 def _gigabytes(folder: Path) -> float:
-    """Room that the files of a folder take on the disk; holes do not count."""
+    """Return the disk usage of the files of a folder in GB; holes in sparse files are not counted."""
     total = 0
     for number, path in enumerate(folder.rglob("*") if folder.is_dir() else ()):
         if number > FILES_READ:
@@ -74,7 +74,7 @@ def _gigabytes(folder: Path) -> float:
 
 
 def main() -> None:
-    """Check the submission that standard input names, and print what was found as JSON."""
+    """Validate the submission described on standard input and write the result as JSON to standard output."""
     job = json.loads(sys.stdin.buffer.read())
     resource.setrlimit(resource.RLIMIT_AS, (job["memory"], job["memory"]))
     places = [Path(path) for path in job["queries"]]
@@ -82,7 +82,7 @@ def main() -> None:
     what = ""
     if submission is not None:
         count = len(submission.boards)
-        what = f"{count} boards, seeds {submission.seeds}" if count else "a method, which is not run by this check"
+        what = f"{count} boards, seeds {submission.seeds}" if count else "a method, which this check does not run"
     sys.stdout.write(json.dumps({"what": printable(what), "problems": problems}))
 
 

@@ -1,4 +1,4 @@
-"""A folder with a working method, its test and its card, to start from."""
+"""Create the folder of a working example method with a test and a card."""
 
 from __future__ import annotations
 
@@ -6,42 +6,47 @@ from pathlib import Path
 
 import jinja2
 
-from atombench import PROTOCOL
 from atombench.engine.external import NAME
 from atombench.errors import ConfigError
+from atombench.io.files import write_text
 from atombench.io.paths import SUBMISSIONS
-from atombench.submissions.boards import write_text
-from atombench.submissions.validate import TAKEN
+from atombench.submissions.reserved import reserved
+from atombench.tasks.table import DEFAULT, find_task
 
 FILES = ("method.py", "test_method.py", "submission.yaml", "card.md")
 
 
 def new_method(name: str, root: Path = SUBMISSIONS) -> Path:
-    """Write the folder of a new method.
+    """Create the folder of a new method and return it.
 
     Raises:
-        ConfigError: the name is not allowed or taken, or the folder is there already.
+        ConfigError: the name is invalid or reserved, or the folder already exists.
     """
     folder = root / name
     if NAME.fullmatch(name) is None or "--" in name or name.endswith("-"):
         msg = f"expected a name such as my-method (2 to 40 of a-z, 0-9 and -), got {name[:60]!r}"
         raise ConfigError(msg)
-    if name in TAKEN:
-        msg = f"{name!r} is taken by the platform's own method; choose another name"
+    if name in reserved():
+        msg = f"{name!r} is the name of a built-in method; choose another name"
         raise ConfigError(msg)
     if folder.exists():
-        msg = f"{folder} is there already; nothing was changed"
+        msg = f"{folder} already exists; nothing was changed"
         raise ConfigError(msg)
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("atombench.submissions"), autoescape=False, undefined=jinja2.StrictUndefined,
+        loader=jinja2.PackageLoader("atombench.submissions"),
+        autoescape=False,
+        undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
-    )  # fmt: skip
+    )
     words = name.split("-")
     cls = "".join(word.capitalize() for word in words)
     facts = {
-        "name": name, "folder": folder.as_posix(), "protocol": PROTOCOL, "title": " ".join(words).capitalize(),
+        "name": name,
+        "folder": folder.as_posix(),
+        "protocol": find_task(DEFAULT).protocol,
+        "title": " ".join(words).capitalize(),
         "cls": cls if cls[0].isalpha() else f"Method{cls}",
-    }  # fmt: skip
+    }
     for file in FILES:
         write_text(folder / file, environment.get_template(f"{file}.j2").render(**facts))
     return folder

@@ -1,26 +1,25 @@
-"""From a submission's predictions to result records, by the evaluator that scores the platform's own methods."""
+"""Score the answers of a submission with the evaluator of the built-in methods."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from atombench.engine.answers import in_manifest_order
-from atombench.engine.contract import Predictions
+from atombench.engine.answers import Answers
 from atombench.errors import DataError
 from atombench.io.files import file_digest
 from atombench.io.paths import DATASETS
 from atombench.provenance.code import code_digest
-from atombench.records.record import Digests, Record, Unit
-from atombench.submissions.boards import RESULTS, BoardName
+from atombench.records.board import Board
+from atombench.records.record import Digests, Header, Record, make_record
+from atombench.records.run import Run
 from atombench.submissions.problems import Problems, printable
 from atombench.submissions.schema import Submission
 from atombench.submissions.validate import checked_answers, narrowed, read_submission
-from atombench.tasks.atom.evaluate import details, evaluate
-from atombench.tasks.atom.manifest import Manifest
-from atombench.tasks.atom.queries import query_order
+from atombench.tasks.evaluate import evaluate
+from atombench.tasks.made_board import RESULTS, MadeBoard, load_board
+from atombench.tasks.task import modules_of
 from atombench.volumes.registry import may_be_shown
-from atombench.volumes.volume_set import VolumeSet
 
 
 def score(
@@ -28,96 +27,68 @@ def score(
     results: Path = RESULTS,
     boards: Sequence[str] = (),
     seeds: Sequence[int] = (),
-    registry: Path = DATASETS,
+    registry: Path | None = None,
 ) -> Iterator[Record]:
-    """Check a submission as a whole, then score its answers one by one.
+    """Validate a submission, then score its prediction files one by one.
 
     Args:
         folder: the submission.
-        results: the workflow's results, with volumes and manifests of the boards.
-        boards: names of the boards to score; all if empty.
+        results: results folder of the workflow, with data and manifests of the boards.
+        boards: boards to score; all if empty.
         seeds: seeds to score; all if empty.
-        registry: says of which datasets pictures may be shown.
+        registry: dataset registry, which states whether pictures may be shown.
 
     Raises:
-        DataError: the submission has problems, or a board is not at hand; every problem is named.
+        DataError: the submission has problems (all are listed), or a board does not exist in the results.
     """
     problems = Problems()
     submission = read_submission(folder, problems)
     if submission is not None and submission.method is not None:
-        problems.add(folder.name, "is a method, which the workflow runs; there are no predictions to score")
+        problems.add(folder.name, "is a method, which the workflow runs; it has no answers to score")
     if submission is None or problems:
         raise DataError(refusal(folder, problems.lines))
-    if missing := sorted(set(boards) - {board.board for board in submission.boards}):
-        msg = f"{folder.name} has no predictions for {', '.join(missing)}"
+    answered = {Board.read(board.board, submission.task).key for board in submission.boards}
+    if missing := sorted({Board.read(name, submission.task).key for name in boards} - answered):
+        msg = f"{folder.name} has no answers for {', '.join(missing)}"
         raise DataError(msg)
+    made: dict[Board, MadeBoard] = {}
     part = narrowed(submission, boards, seeds)
-    loaded: dict[str, tuple[VolumeSet, Manifest]] = {}
-    for board, seed, path, found in checked_answers(folder, part, problems, results=results):
-        if board.board not in loaded:
-            loaded = {board.board: BoardName.read(board.board).load(results)}
-        volumes, manifest = loaded[board.board]
-        pictures = may_be_shown(manifest.dataset, registry)
-        yield record_of(submission, seed, path, found, volumes, manifest, pictures)
+    for entry, seed, path, answers in checked_answers(folder, part, problems, results=results):
+        board = Board.read(entry.board, submission.task)
+        if board not in made:
+            made = {board: load_board(board, results)}
+        yield record_of(submission, seed, path, answers, made[board], registry or DATASETS)
     if problems:
         raise DataError(refusal(folder, problems.lines))
 
 
 def refusal(folder: Path, lines: Sequence[str]) -> str:
-    """One line for all problems."""
-    return f"{printable(folder.name)} is refused: " + "; ".join(lines)
+    """Return an error message with all problems on one line."""
+    return f"{printable(folder.name)} is rejected: " + "; ".join(lines)
 
 
-def refused_record(name: str, seed: int, reason: str, volumes: VolumeSet, manifest: Manifest) -> Record:
-    """The record of a submission that cannot be scored."""
-    return Record(
-        unit=_unit(manifest, name, seed),
-        origin="submitted predictions",
-        status="failed",
-        reason=reason,
+def refused_record(name: str, seed: int, reason: str, made: MadeBoard) -> Record:
+    """Return the failed record of a submission that cannot be scored."""
+    return make_record(_header(name, seed, made, ""), None, reason)
+
+
+def record_of(submission: Submission, seed: int, path: Path, answers: Answers, made: MadeBoard, registry: Path) -> Record:
+    """Score the answers of one prediction file, given in query order."""
+    order = made.task.queries(made.data, made.manifest).order
+    pictures = may_be_shown(made.board.dataset, registry) and not made.task.secret(made.board)
+    evaluation = evaluate(made.task, answers.in_manifest_order(order), made.data, made.manifest, pictures=pictures)
+    return make_record(_header(submission.name, seed, made, file_digest(path), submission), evaluation)
+
+
+def _header(name: str, seed: int, made: MadeBoard, digest: str, submission: Submission | None = None) -> Header:
+    code = code_digest("atombench.submissions.score", *modules_of(made.task, "score"))
+    return Header(
+        run=Run.of(made.board, name, seed),
+        protocol_version=made.task.protocol,
+        origin="self-reported",
         role="submission",
-        options={},
-        about={},
-        digests=_digests(manifest, volumes, ""),
-        training=None,
-        predicting=None,
-        volumes=[volumes.ids[row] for row in manifest.volume_rows("test")],
-        metrics=[],
-    )
-
-
-def _unit(manifest: Manifest, name: str, seed: int) -> Unit:
-    return Unit(**vars(BoardName.of(manifest)), method=name, seed=seed)
-
-
-def _digests(manifest: Manifest, volumes: VolumeSet, predictions: str) -> Digests:
-    code = code_digest("atombench.submissions.score")
-    return Digests(volumes=volumes.digest, manifest=manifest.digest, weights="", predictions=predictions, code=code)
-
-
-def record_of(
-    submission: Submission,
-    seed: int,
-    path: Path,
-    found: Predictions,
-    volumes: VolumeSet,
-    manifest: Manifest,
-    pictures: bool,
-) -> Record:
-    """Score one file of answers; predictions are in the order of the queries; `pictures`: whether any may be shown."""
-    answers = in_manifest_order(found, query_order(manifest))
-    return Record(
-        unit=_unit(manifest, submission.name, seed),
-        origin="submitted predictions",
-        status="complete",
-        role="submission",
-        options={},
-        about={"parameters": submission.parameters},
-        card=submission.card,
-        digests=_digests(manifest, volumes, file_digest(path)),
-        training=None,
-        predicting=None,
-        volumes=[volumes.ids[row] for row in manifest.volume_rows("test")],
-        metrics=evaluate(answers, manifest, volumes),
-        **vars(details(answers, manifest, volumes, pictures)),
+        digests=Digests(data=made.data.index.digest, manifest=made.manifest.digest, weights="", predictions=digest, code=code),
+        clusters=list(made.task.clusters(made.data, made.manifest).names),
+        card=submission.card if submission else {},
+        about={"parameters": submission.parameters} if submission else {},
     )

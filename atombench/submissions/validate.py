@@ -1,4 +1,4 @@
-"""All that is wrong with a submission, at once and before any scoring; nothing in it is run or imported."""
+"""Validate a submission before scoring and report all problems; no submitted code is run or imported."""
 
 from __future__ import annotations
 
@@ -9,28 +9,31 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from atombench import PROTOCOL
-from atombench.engine.contract import Predictions
+from atombench.engine.answers import Answers
 from atombench.engine.external import FILE
-from atombench.errors import AtomBenchError, ConfigError, DataError
+from atombench.errors import AtomBenchError, ConfigError, DataError, unknown_name
 from atombench.io.files import file_digest
 from atombench.io.schema import problem_lines, read_yaml
-from atombench.submissions.answers import WIDTHS, read_answers
+from atombench.records.board import Board
+from atombench.records.layout import Layout
+from atombench.submissions.answers import read_answers
 from atombench.submissions.arrays import Expected, check_size
-from atombench.submissions.boards import RESULTS, BoardName, Questions
 from atombench.submissions.contents import check_kinds, list_folder
+from atombench.submissions.form import form_of
 from atombench.submissions.problems import Problems
 from atombench.submissions.queries import BOARD_FILE, read_board_file
+from atombench.submissions.questions import Questions
+from atombench.submissions.reserved import reserved
 from atombench.submissions.schema import Submission, SubmittedBoard
-from atombench.tasks.atom.methods.table import METHODS
+from atombench.tasks.made_board import RESULTS, load_board
+from atombench.tasks.table import TASKS, find_task
 
-TAKEN = {*METHODS, "uniform-chance"}
 _SUBMISSION: TypeAdapter[Submission] = TypeAdapter(Submission)
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What a board asks, as far as checking answers needs it: the digest of its queries and their names."""
+    """Digest and names of the queries of a board, as needed to check answers."""
 
     digest: str
     ids: tuple[str, ...]
@@ -43,17 +46,17 @@ def validate(
     boards: Sequence[str] = (),
     seeds: Sequence[int] = (),
 ) -> tuple[Submission | None, list[str]]:
-    """Check a submission, in this process (see guarded.py).
+    """Validate a submission in this process (see guarded.py for validation with limits).
 
     Args:
         folder: the submission.
-        queries: folders of queries (`atombench queries`), for boards that the workflow has not made here.
-        results: the workflow's results, where boards are looked for first.
-        boards: read answers to these boards alone; all if empty.
-        seeds: read answers of these seeds alone; all if empty.
+        queries: folders of exported queries (`atombench queries`), for boards that are not in the results.
+        results: results folder of the workflow, which is searched first.
+        boards: boards for which to read answers; all if empty.
+        seeds: seeds for which to read answers; all if empty.
 
     Returns:
-        The submission if `submission.yaml` could be read, and all problems; without any it can be scored.
+        The submission, or None if `submission.yaml` could not be read, and all problems. Without problems it can be scored.
     """
     problems = Problems()
     submission = read_submission(folder, problems)
@@ -64,17 +67,18 @@ def validate(
 
 
 def narrowed(submission: Submission, boards: Sequence[str], seeds: Sequence[int]) -> Submission:
-    """The submission with answers to some boards, of some seeds, alone; all of them where none are named."""
+    """Return a copy of the submission restricted to some boards and seeds; an empty sequence selects all."""
+    wanted = {Board.read(name, submission.task) for name in boards}
     chosen = [
         board.model_copy(update={"predictions": [file for file in board.predictions if not seeds or file.seed in seeds]})
         for board in submission.boards
-        if not boards or board.board in boards
+        if not wanted or Board.read(board.board, submission.task) in wanted
     ]
     return submission.model_copy(update={"boards": chosen})
 
 
 def read_submission(folder: Path, problems: Problems) -> Submission | None:
-    """Look at the folder and read `submission.yaml`; None if it cannot be read."""
+    """Check the files of the folder and read `submission.yaml`; None if it cannot be read."""
     try:
         if not stat.S_ISDIR(folder.lstat().st_mode):
             problems.add(folder.name, "is not a folder (unpack an archive first; links are not followed)")
@@ -93,36 +97,42 @@ def read_submission(folder: Path, problems: Problems) -> Submission | None:
     answers = {file.file for board in submission.boards for file in board.predictions}
     check_kinds(files, answers, problems)
     for name in sorted(answers - set(files)):
-        problems.add(name, f"is named in {FILE} but is not there")
+        problems.add(name, f"is named in {FILE} but does not exist")
     return submission
 
 
 def checked_answers(
     folder: Path, submission: Submission, problems: Problems, queries: Sequence[Path] = (), results: Path = RESULTS
-) -> Iterator[tuple[SubmittedBoard, int, Path, Predictions]]:
-    """Read the answers of every board and seed, one after the other; those with a problem are left out."""
+) -> Iterator[tuple[SubmittedBoard, int, Path, Answers]]:
+    """Yield the answers of every board and seed; answers with problems are skipped."""
     contents: dict[str, str] = {}
-    asked: dict[str, Asked | None] = {}
+    asked: dict[Board, Asked | None] = {}
+    form = form_of(find_task(submission.task)) if submission.task in TASKS else None
     for board in submission.boards:
-        if board.board in asked:
-            continue  # told already
-        asked[board.board] = found = _asked(board, problems, queries, results)
+        name = Board.read(board.board, submission.task)
+        if name in asked or form is None or name.task != submission.task:
+            continue  # already reported
+        asked[name] = questions = _asked(board, submission.task, problems, queries, results)
         for entry in board.predictions:
             use = f"seed {entry.seed} of {board.board}"
             path = folder / entry.file
-            if not _is_plain_file(path, folder) or found is None:
-                continue  # told already
-            digest = _digest(path, len(found.ids), entry.file, problems)
+            if not _is_plain_file(path, folder) or questions is None:
+                continue  # already reported
+            digest = _digest(path, Expected(len(questions.ids), form.widths), entry.file, problems)
             if (other := contents.setdefault(digest or use, use)) != use:
-                problems.add(entry.file, f"has the same content for {use} as for {other}; seeds or boards were mixed up")
-            elif digest and (answers := read_answers(path, found.ids, submission.probabilities, entry.file, problems)):
+                problems.add(
+                    entry.file, f"has the same content for {use} as for {other}; seeds or boards may have been mixed up"
+                )
+            elif digest and (
+                answers := read_answers(path, form, questions.ids, submission.probabilities, entry.file, problems)
+            ):
                 yield board, entry.seed, path, answers
 
 
-def _digest(path: Path, queries: int, place: str, problems: Problems) -> str:
-    """SHA-256 of a file whose size is that of answers; otherwise empty, and a problem is noted."""
+def _digest(path: Path, expected: Expected, place: str, problems: Problems) -> str:
+    """Return the SHA-256 of a prediction file; report a problem and return "" if it is too large or unreadable."""
     try:
-        check_size(path, Expected(queries, WIDTHS))
+        check_size(path, expected)
         return file_digest(path)
     except DataError as error:
         problems.add(place, str(error))
@@ -144,17 +154,23 @@ def _read_yaml(path: Path, problems: Problems) -> Submission | None:
 
 
 def _check_facts(folder: Path, submission: Submission, problems: Problems) -> None:
-    """What no single key can tell."""
-    if submission.protocol != PROTOCOL:
-        problems.add(FILE, f"protocol: expected {PROTOCOL!r}, got {submission.protocol!r}; answer the present queries")
-    if submission.name in TAKEN:
-        problems.add(FILE, f"name: {submission.name!r} is taken by the platform's own method")
+    """Report problems that involve several keys, the folder or the registry of tasks."""
+    if submission.task not in TASKS:
+        problems.add(FILE, f"task: {unknown_name('task', submission.task, TASKS)}")
+        return
+    protocol = find_task(submission.task).protocol
+    if submission.protocol != protocol:
+        problems.add(FILE, f"protocol: expected {protocol!r}, got {submission.protocol!r}; answer the current queries")
+    if submission.name in reserved():
+        problems.add(FILE, f"name: {submission.name!r} is the name of a built-in method")
     if submission.name != folder.resolve().name:
-        problems.add(FILE, f"name: expected the folder's name {folder.resolve().name!r}, got {submission.name!r}")
+        problems.add(FILE, f"name: expected the folder name {folder.resolve().name!r}, got {submission.name!r}")
     if len(set(submission.seeds)) != len(submission.seeds):
-        problems.add(FILE, "seeds: a seed stands in the list twice")
-    names = [board.board for board in submission.boards]
-    problems.add_rows(FILE, "boards that stand in the list twice", sorted({name for name in names if names.count(name) > 1}))
+        problems.add(FILE, "seeds: a seed is listed twice")
+    names = [Board.read(board.board, submission.task) for board in submission.boards]
+    problems.add_rows(FILE, "boards listed twice", sorted({name for name in names if names.count(name) > 1}))
+    others = sorted({name for name in names if name.task != submission.task})
+    problems.add_rows(FILE, f"boards of a task other than {submission.task!r}, which need a separate submission", others)
     for board in submission.boards:
         seeds = [entry.seed for entry in board.predictions]
         if sorted(seeds) != sorted(submission.seeds):
@@ -163,42 +179,50 @@ def _check_facts(folder: Path, submission: Submission, problems: Problems) -> No
         try:
             place = submission.method.place
             if submission.method.file and not _is_plain_file(folder / submission.method.file, folder):
-                problems.add(submission.method.file, f"is named in {FILE} ({place}) but is not there")
+                problems.add(submission.method.file, f"is named in {FILE} ({place}) but does not exist")
         except ConfigError as error:
             problems.add(FILE, f"method: {error}")
 
 
 def _is_plain_file(path: Path, folder: Path) -> bool:
-    """Whether it is a file of the folder itself, with no link on the way."""
+    """Return whether a path is a regular file inside the folder and contains no links."""
     try:
         return path.is_file() and path.resolve() == folder.resolve() / path.relative_to(folder)
     except (OSError, ValueError):
         return False
 
 
-def _asked(board: SubmittedBoard, problems: Problems, queries: Sequence[Path], results: Path) -> Asked | None:
-    """What the board asks, from the workflow's results or a folder of queries."""
+def _asked(board: SubmittedBoard, task: str, problems: Problems, queries: Sequence[Path], results: Path) -> Asked | None:
+    """Return the queries of a board from the results or a folder of queries; report a problem and return None on a mismatch."""
     try:
-        asked = _look_for(BoardName.read(board.board), queries, results)
+        asked = _look_for(Board.read(board.board, task), queries, results)
     except AtomBenchError as error:
         problems.add(f"board {board.board}", str(error))
         return None
     if asked.digest != board.queries:
-        told = f"answers queries {board.queries[:12]}…, the board here asks {asked.digest[:12]}… (other data, version or board)"
-        problems.add(f"board {board.board}", told)
+        mismatch = f"answers queries {board.queries[:12]}…, expected {asked.digest[:12]}… (other data, version or board)"
+        problems.add(f"board {board.board}", mismatch)
         return None
     return asked
 
 
-def _look_for(name: BoardName, queries: Sequence[Path], results: Path) -> Asked:
-    volumes, manifest = name.files(results)
-    if volumes.is_file() and manifest.is_file():
-        found = Questions.of(*name.load(results))
-        return Asked(found.digest, found.ids)
-    for folder in (*queries, *(path / str(name) for path in queries), results / "queries" / str(name)):
+def _look_for(board: Board, queries: Sequence[Path], results: Path) -> Asked:
+    """Find the queries of a board.
+
+    Raises:
+        DataError: neither the board nor its exported queries exist.
+        ConfigError: the name is not valid for a board of the task.
+    """
+    layout, task = Layout(results), find_task(board.task)
+    data = layout.curated(board.dataset, task.form(board))
+    if layout.manifest(board).is_file() and data.is_dir():
+        questions = Questions.of(load_board(board, results))
+        return Asked(questions.digest, questions.ids)
+    written = layout.queries(board)
+    for folder in (*queries, *(path / board.path for path in queries), written):
         if (folder / BOARD_FILE).is_file():
-            about, ids = read_board_file(folder)
-            if about.board == str(name):
+            about, ids = read_board_file(folder, task.protocol)
+            if about.board == board.key:
                 return Asked(about.digest, ids)
-    msg = f"its queries are not at hand; make them with: snakemake --cores 2 {results / 'queries' / str(name) / BOARD_FILE}"
+    msg = f"its queries do not exist; create them with: snakemake --cores 2 {written / BOARD_FILE}"
     raise DataError(msg)

@@ -1,1 +1,1 @@
-"""The questions of the benchmark, one package each."""
+"""Tasks of the benchmark, one package each."""

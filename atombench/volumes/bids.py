@@ -1,24 +1,25 @@
-"""BIDS datasets and derivatives (Gorgolewski et al., Sci Data 3:160044, 2016); names are taken apart by nilearn."""
+"""BIDS datasets and derivatives (Gorgolewski et al., Sci Data 3:160044, 2016); nilearn parses the file names."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from atombench.volumes.collection import Collection, Image
+from atombench.volumes.collection import Collection
+from atombench.volumes.image import Image
 from atombench.volumes.nifti import read_image
 from atombench.volumes.registry import BidsRow
 
 
 def _find(row: BidsRow, folder: Path) -> list[str]:
-    """Images of subjects with and without sessions."""
+    """Return the names of the images of subjects with and without sessions."""
     top = folder / "derivatives" / row.derivative if row.derivative else folder
     places = (path for pattern in ("sub-*", "sub-*/ses-*") for path in top.glob(pattern))
-    found = (path for place in places for path in sorted((place / row.datatype).glob("*")) if path.is_file())
-    return sorted(name for path in found if _key(row, name := path.relative_to(folder).as_posix()))
+    files = (path for place in places for path in (place / row.datatype).glob("*") if path.is_file())
+    return sorted(name for path in files if _key(row, name := path.relative_to(folder).as_posix()))
 
 
 def _key(row: BidsRow, name: str) -> tuple[str, str] | None:
-    """Subject and session as BIDS writes them, `sub-01` and `ses-1`; None unless suffix, folder and entities are the row's."""
+    """Return subject and session, such as `sub-01` and `ses-1`; None unless suffix, folder and entities match the row."""
     from nilearn.interfaces.bids import parse_bids_filename
 
     top = f"derivatives/{row.derivative}/" if row.derivative else ""

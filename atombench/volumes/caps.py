@@ -1,8 +1,8 @@
 """Clinica CAPS folders after `t1-linear` (Routier et al., Front Neuroinform 15:689675, 2021).
 
 The tensors that ClinicaDL extracts from them (Thibeau-Sutre et al., Comput Methods Programs Biomed 220, 2022) are read
-without running anything that is in them. A tensor has neither orientation nor spacing: t1-linear's own are taken, which are
-those of its template (right, anterior, superior) and the resolution in the file's name.
+without executing anything in them. A tensor file states neither orientation nor spacing: the axes are taken to be those of
+t1-linear's template (right, anterior, superior), the spacing is the resolution in the file name, and the position is unknown.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from atombench.errors import DataError
-from atombench.volumes.collection import Collection, Image
+from atombench.volumes.collection import Collection
+from atombench.volumes.image import Image
 from atombench.volumes.nifti import read_image
 from atombench.volumes.patterns import find_files, key_of_name
 from atombench.volumes.registry import CapsRow
@@ -24,7 +25,7 @@ ENDINGS = {"nifti": ".nii.gz", "tensor": ".pt"}
 
 
 def _pattern(row: CapsRow) -> str:
-    """Older versions of Clinica write `T1w_space-..._T1w`, newer ones only the last suffix."""
+    """Return the pattern of file names: older versions of Clinica write `T1w_space-..._T1w`, newer ones only the end."""
     crop = "_desc-Crop" if row.cropped else ""
     name = f"{{subject}}_{{session}}_*space-MNI152NLin2009cSym{crop}_res-*_T1w{ENDINGS[row.files]}"
     return f"subjects/{{subject}}/{{session}}/{FOLDERS[row.files]}/{name}"
@@ -43,16 +44,17 @@ def _load(row: CapsRow, paths: list[Path]) -> Image:
 
 
 def read_tensor(path: Path) -> Image:
-    """Voxels and mm per voxel of a tensor file of shape (1, I, J, K) or (I, J, K).
+    """Read a tensor file of shape (1, I, J, K) or (I, J, K); its affine is unknown.
 
     Raises:
-        DataError: the file cannot be read, or holds anything but one tensor of real numbers; nothing in it is executed.
+        DataError: the file cannot be read, or holds anything but one tensor of real numbers; nothing in the file
+            is executed.
     """
     import torch
 
     try:
         tensor = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # damaged files fail in many ways, and none of them may stop the listing of problems
+    except Exception as error:  # damaged files fail in many ways, and the other files must still be checked
         msg = f"{path} cannot be read as a tensor: {' '.join(str(error).split()):.300}"
         raise DataError(msg) from error
     plain = isinstance(tensor, torch.Tensor) and tensor.layout == torch.strided and not tensor.is_quantized
@@ -65,9 +67,9 @@ def read_tensor(path: Path) -> Image:
     if tensor.ndim != 3:
         msg = f"{path} has {len(shape)} dimensions {shape}, expected (1, I, J, K) or (I, J, K)"
         raise DataError(msg)
-    found = RESOLUTION.search(path.name)
-    spacing = [float(number) for number in found.groups()] if found else [np.nan] * 3
-    return tensor.detach().to(torch.float64).numpy(), np.array(spacing)
+    resolution = RESOLUTION.search(path.name)
+    spacing = [float(number) for number in resolution.groups()] if resolution else [np.nan] * 3
+    return Image(tensor.detach().to(torch.float64).numpy(), np.array(spacing), affine=None)
 
 
 _COLLECTION = Collection(_find, _key, _load)

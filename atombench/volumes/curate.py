@@ -1,11 +1,11 @@
-"""Curation: source volumes of any size become one `VolumeSet` of one size."""
+"""Curation: check source volumes of any size and resample them to cubes of one size."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,63 +13,41 @@ from scipy import ndimage
 
 from atombench.errors import DataError
 from atombench.progress import Progress
+from atombench.volumes.raw_volume import Problem, RawVolume, listed
 from atombench.volumes.volume_set import VolumeSet
 
-SPACING_MM = (1e-4, 100.0)  # what a voxel of a tissue image may measure
-
 
 @dataclass(frozen=True)
-class RawVolume:
-    """One source volume: intensities brought to [0, 1], size and spacing (mm, three axes) as in the source.
+class _Resampled:
+    """A resampled volume and its source, without the source's voxels (all of them may not fit into memory)."""
 
-    `facts` is what else is known of it, under the same names for all volumes of a dataset.
-    """
-
-    id: str
-    group: str
-    label: str
-    split: str
-    array: NDArray[np.float64]
-    spacing: NDArray[np.float64]
-    source: str = ""
-    facts: Mapping[str, str] = field(default_factory=dict)
+    source: RawVolume
+    shape: tuple[int, ...]
+    voxels: NDArray[np.float32]  # (E, E, E)
 
     @property
-    def name(self) -> str:
-        """What to call it in a message: its file, if it has one of its own."""
-        return self.source or self.id
-
-    def problem(self) -> str | None:
-        """Say what makes this volume unusable, if anything does."""
-        if self.array.ndim != 3:
-            return f"{self.name} has {self.array.ndim} dimensions {self.array.shape}, expected 3"
-        if min(self.array.shape) < 2:
-            return f"{self.name} has shape {self.array.shape}, expected at least 2 voxels along each axis"
-        low, high = SPACING_MM
-        if not (np.isnan(self.spacing) | (self.spacing >= low) & (self.spacing <= high)).all():
-            found = " x ".join(f"{length:g}" for length in self.spacing)
-            return f"{self.name} has voxels of {found} mm, expected {low:g} to {high:g} mm along each axis"
-        if not np.isfinite(self.array).all():
-            return f"{self.name} holds {np.count_nonzero(~np.isfinite(self.array))} voxels that are NaN or infinite"
-        if self.array.min() == self.array.max():
-            return f"{self.name} is constant (every voxel is {self.array.flat[0]:g} after scaling)"
-        return None
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Something wrong with a source, in words that name the file."""
-
-    text: str
+    def step(self) -> NDArray[np.float64]:
+        """Source voxels per resampled voxel along each axis, (3,)."""
+        return (np.array(self.shape) - 1) / (len(self.voxels) - 1)
 
 
 def resample(array: NDArray[np.float64], edge: int) -> NDArray[np.float32]:
-    """Resample to (edge, edge, edge) with a cubic spline, first and last voxel centres staying where they are.
+    """Resample to (edge, edge, edge) with a cubic spline; the centres of the first and last voxels stay in place.
 
     This is what the code released with the ATOM paper does (`scipy.ndimage.zoom`, order 3, no smoothing before).
     """
     factors = [edge / length for length in array.shape]
     return ndimage.zoom(array, factors, order=3).astype(np.float32)
+
+
+def resampled_affine(affine: NDArray[np.float64] | None, step: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the affine of a resampled volume; (4, 4), NaN where that of the source is unknown.
+
+    Args:
+        affine: source voxel to world mm, (4, 4).
+        step: source voxels per resampled voxel along each axis, (3,).
+    """
+    return np.full((4, 4), np.nan) if affine is None else affine @ np.diag([*step, 1.0])
 
 
 def curate(
@@ -79,63 +57,67 @@ def curate(
 
     Args:
         dataset: name of the registry row.
-        raw: the source volumes, and what a reader found wrong.
-        edge: voxels along one side of the result.
-        mixed_shapes: whether volumes of different shapes are meant.
-        restricted: whether volumes and subjects get other names, since their own may not be passed on.
+        raw: the source volumes, and the problems that the reader found.
+        edge: voxels along each axis of the result.
+        mixed_shapes: whether source volumes of different shapes are accepted.
+        restricted: whether to replace the names of volumes and subjects by pseudonyms.
 
     Raises:
-        DataError: there is no volume, or something is wrong with some; everything is named in one message.
+        DataError: there is no volume or some cannot be used; the message lists every problem.
     """
-    kept: list[RawVolume] = []  # without their voxels, which may not all fit into memory
-    shapes: list[tuple[int, ...]] = []
-    resampled: list[NDArray[np.float32]] = []
-    problems: list[str] = []
-    with Progress(None, f"curate {dataset}", "volume") as progress:
-        for volume in raw:
-            progress.advance()
-            if found := volume.text if isinstance(volume, Problem) else volume.problem():
-                problems.append(found)
-            elif isinstance(volume, RawVolume):
-                kept.append(replace(volume, array=np.empty((0, 0, 0))))
-                shapes.append(volume.array.shape)
-                resampled.append(resample(volume.array, edge))
+    kept, problems = _resample_all(dataset, raw, edge)
     if not mixed_shapes:
-        problems += odd_shapes(kept, shapes)
+        problems += odd_shapes([volume.source for volume in kept], [volume.shape for volume in kept])
     if problems:
         raise DataError(listed(dataset, problems))
     if not kept:
         msg = f"{dataset}: no volumes found"
         raise DataError(msg)
-    steps = [(np.array(shape) - 1) / (edge - 1) for shape in shapes]
+    return _assemble(dataset, kept, restricted)
+
+
+def _resample_all(dataset: str, raw: Iterable[RawVolume | Problem], edge: int) -> tuple[list[_Resampled], list[str]]:
+    """Resample the usable volumes; return them and the problems of the others."""
+    kept: list[_Resampled] = []
+    problems: list[str] = []
+    with Progress(None, f"curate {dataset}", "volume") as progress:
+        for volume in raw:
+            progress.advance()
+            if isinstance(volume, Problem):
+                problems.append(volume.text)
+            elif problem := volume.problem():
+                problems.append(problem)
+            else:
+                without_voxels = replace(volume, array=np.empty((0, 0, 0)))
+                kept.append(_Resampled(without_voxels, volume.array.shape, resample(volume.array, edge)))
+    return kept, problems
+
+
+def _assemble(dataset: str, kept: list[_Resampled], restricted: bool) -> VolumeSet:
+    sources = [volume.source for volume in kept]
     return VolumeSet(
         dataset=dataset,
-        volumes=np.stack(resampled),
-        ids=tuple(pseudonym(volume.id) if restricted else volume.id for volume in kept),
-        groups=tuple(pseudonym(volume.group) if restricted else volume.group for volume in kept),
-        labels=tuple(volume.label for volume in kept),
-        splits=tuple(volume.split for volume in kept),
-        spacing=np.stack([volume.spacing * step for volume, step in zip(kept, steps, strict=True)]),
-        facts={name: tuple(volume.facts[name] for volume in kept) for name in kept[0].facts},
+        volumes=np.stack([volume.voxels for volume in kept]),
+        ids=tuple(pseudonym(source.id) if restricted else source.id for source in sources),
+        groups=tuple(pseudonym(source.group) if restricted else source.group for source in sources),
+        labels=tuple(source.label for source in sources),
+        splits=tuple(source.split for source in sources),
+        spacing=np.stack([volume.source.spacing * volume.step for volume in kept]),
+        facts={name: tuple(source.facts[name] for source in sources) for name in sources[0].facts},
+        affines=np.stack([resampled_affine(volume.source.affine, volume.step) for volume in kept]),
     )
 
 
 def pseudonym(name: str) -> str:
-    """Another name, always the same for the same one."""
+    """Return a name that hides the given one; the same name always gets the same pseudonym."""
     return "x" + hashlib.sha256(f"atombench pseudonym {name}".encode()).hexdigest()[:12]
 
 
 def odd_shapes(volumes: list[RawVolume], shapes: list[tuple[int, ...]]) -> list[str]:
-    """Name the volumes whose shape is not the commonest one."""
+    """Return a problem for each volume that does not have the most common shape."""
     common = Counter(shapes).most_common(1)[0][0] if shapes else ()
     return [
-        f"{volume.name} has shape {shape}, most have {common} (`mixed_shapes: true` in the row if that is meant)"
+        f"{volume.name} has shape {shape}, most have {common} (set `mixed_shapes: true` in the row if this is intended)"
         for volume, shape in zip(volumes, shapes, strict=True)
         if shape != common
     ]
-
-
-def listed(dataset: str, problems: list[str]) -> str:
-    """Message that lists all problems of a dataset, one in a line."""
-    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-    return "\n  ".join([f"{dataset}: {count}", *problems])

@@ -1,4 +1,4 @@
-"""DICOM series, one folder per subject, read by SimpleITK."""
+"""DICOM series, one folder per subject, read with SimpleITK."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from typing import Any
 import numpy as np
 
 from atombench.errors import DataError
-from atombench.volumes.collection import Collection, Image
+from atombench.volumes.collection import Collection
+from atombench.volumes.image import Image
 from atombench.volumes.nifti import in_ras
 from atombench.volumes.patterns import fitting, key_of_name
 from atombench.volumes.registry import DicomRow
 
 POSITION = "0020|0032"  # ImagePositionPatient
-UNEVEN = 0.01  # of the distance between slices
+UNEVEN = 0.01  # tolerated variation of the distance between slices, as a share of it
 
 
 def _find(row: DicomRow, folder: Path) -> list[str]:
-    """Every file below a subject's folder, linked ones too."""
-    tops = [path for path in fitting(row.images, folder) if path.is_dir()]
-    found = (Path(top) / name for place in tops for top, _, names in os.walk(place, followlinks=True) for name in names)
-    return sorted(path.relative_to(folder).as_posix() for path in found if path.is_file())
+    """Return every file below the subjects' folders; links are followed."""
+    subjects = [path for path in fitting(row.images, folder) if path.is_dir()]
+    files = (Path(top) / name for subject in subjects for top, _, names in os.walk(subject, followlinks=True) for name in names)
+    return sorted(path.relative_to(folder).as_posix() for path in files if path.is_file())
 
 
 def _key(row: DicomRow, name: str) -> tuple[str, str] | None:
@@ -40,11 +41,11 @@ def _load(row: DicomRow, paths: list[Path]) -> Image:
 
 
 def read_series(paths: list[Path]) -> Image:
-    """Voxels in the order right, anterior, superior, and mm per voxel, of the one series among these files.
+    """Read the only series among these files, with axes ordered right, anterior, superior.
 
     Raises:
-        DataError: there is no series or more than one, a slice is missing or lies nowhere, or SimpleITK cannot read it as a
-            volume of real numbers.
+        DataError: there is no series or more than one, a slice is missing or has no position, or SimpleITK cannot read the
+            series as a volume of real numbers.
     """
     import SimpleITK as sitk
 
@@ -66,7 +67,7 @@ def read_series(paths: list[Path]) -> Image:
 
 @contextmanager
 def keeping_locale() -> Iterator[None]:
-    """Give the process its locale back: DICOM code in ITK sets it to C, and files would then be read as ASCII."""
+    """Restore the locale afterwards: DICOM code in ITK sets it to C, and files would then be read as ASCII."""
     before = locale.setlocale(locale.LC_ALL)
     try:
         yield
@@ -75,7 +76,7 @@ def keeping_locale() -> Iterator[None]:
 
 
 def _one_series(paths: list[Path], where: Path) -> list[str]:
-    """Files of the only series among these, in the order of its slices."""
+    """Return the files of the only series among these, in the order of its slices."""
     import SimpleITK as sitk
 
     names = sitk.ImageSeriesReader
@@ -88,27 +89,27 @@ def _one_series(paths: list[Path], where: Path) -> list[str]:
         msg = f"{where} holds {len(series)} DICOM series in {len(paths)} files, expected one"
         raise DataError(msg)
     slices = list(names.GetGDCMSeriesFileNames(str(series[0][0]), series[0][1]))
-    if new := sorted({Path(name) for name in slices} - set(paths)):
-        msg = f"{new[0]} has come into the series since it was fetched; fetch it again"
+    if added := sorted({Path(name) for name in slices} - set(paths)):
+        msg = f"{added[0]} was added to the series after it was fetched; fetch the dataset again"
         raise DataError(msg)
     return slices
 
 
 def _check(reader: Any, image: Any, where: Path) -> None:
-    """Refuse what is no volume of real numbers, or whose slices do not stand at even distances."""
+    """Raise DataError unless the series is one volume of real numbers with evenly spaced slices."""
     if image.GetNumberOfComponentsPerPixel() != 1 or image.GetDimension() != 3:
         shape = f"{image.GetDimension()} dimensions and {image.GetNumberOfComponentsPerPixel()} values per voxel"
         msg = f"{where} has {shape}, expected 3 and 1"
         raise DataError(msg)
     slices = range(len(reader.GetFileNames()))
     positions = [_position(reader, number) for number in slices]
-    if lost := sum(position is None for position in positions):
-        msg = f"{where}: {lost} of {len(slices)} slices do not say where they lie (ImagePositionPatient)"
+    if missing := sum(position is None for position in positions):
+        msg = f"{where}: {missing} of {len(slices)} slices have no position (ImagePositionPatient)"
         raise DataError(msg)
     normal = np.array(image.GetDirection()).reshape(3, 3)[:, 2]
     steps = np.diff(np.array(positions, dtype=np.float64) @ normal)
     if len(steps) and (not np.median(steps) or np.ptp(steps) > UNEVEN * abs(np.median(steps))):
-        msg = f"{where} has slices {abs(steps).min():g} to {abs(steps).max():g} mm apart; some are missing or doubled"
+        msg = f"{where} has slices {abs(steps).min():g} to {abs(steps).max():g} mm apart; some are missing or duplicated"
         raise DataError(msg)
 
 
@@ -123,7 +124,7 @@ def _position(reader: Any, number: int) -> list[float] | None:
 
 
 def _from_sitk(image: Any) -> Image:
-    """SimpleITK's left-posterior-superior image as nibabel's right-anterior-superior one."""
+    """Convert from SimpleITK's world axes (left, posterior, superior) to nibabel's (right, anterior, superior)."""
     import nibabel
     import SimpleITK as sitk
 

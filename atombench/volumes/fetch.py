@@ -1,4 +1,4 @@
-"""Finding source files: local copies first, by name and checksum, then the published address."""
+"""Find source files: local copies first, by name and checksum, then the published address."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ TIMEOUT_SECONDS = 60
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A file that a dataset needs: its name, checksum, and where it can be had.
+    """A file that a dataset needs, its checksum and its address.
 
     Attributes:
         name: file name, or path inside `folder`.
         algorithm: `md5` or `sha256`.
-        checksum: expected value, hexadecimal; None where nobody has published one. It is then taken when the file is found,
-            and a later change is noticed.
+        checksum: expected value, hexadecimal; None where none is published. It is then computed when the file is found,
+            and a later change is detected.
         url: published address, if there is one.
-        folder: the local folder in which it must lie, if it belongs to a collection found there.
+        folder: the local folder that must hold it, for a file of a collection.
     """
 
     name: str
@@ -41,10 +41,10 @@ class SourceFile:
 
 
 def data_dirs() -> list[Path]:
-    """Folders in which the user keeps data (`ATOMBENCH_DATA_DIRS`, colon-separated).
+    """Return the folders in which the user keeps data (`ATOMBENCH_DATA_DIRS`, colon-separated).
 
     Raises:
-        FetchError: one of them begins with the home of an unknown user.
+        FetchError: one of them starts with the home of an unknown user.
     """
     try:
         return [Path(part).expanduser() for part in os.environ.get(DATA_DIRS, "").split(":") if part]
@@ -54,10 +54,10 @@ def data_dirs() -> list[Path]:
 
 
 def find_folder(name: str, listing: str | None = None, checksum: str | None = None) -> Path:
-    """Find the local folder `name`; if a `listing` is named, the one whose file of that name has the given SHA-256.
+    """Return the local folder `name`; if `listing` is given, the one whose file of that name has the given SHA-256.
 
     Raises:
-        FetchError: there is none; says where was looked and which sums were found.
+        FetchError: there is none; the message tells the folders searched and the checksums found.
     """
     notes = []
     for top in data_dirs():
@@ -69,47 +69,47 @@ def find_folder(name: str, listing: str | None = None, checksum: str | None = No
             if not (folder / listing).is_file():
                 notes.append(f"{folder} holds no {listing}")
                 continue
-            found = file_digest(folder / listing)
-            if found == checksum:
+            actual = file_digest(folder / listing)
+            if actual == checksum:
                 return folder
-            notes.append(f"{folder / listing} has sha256 {found}, expected {checksum}")
+            notes.append(f"{folder / listing} has sha256 {actual}, expected {checksum}")
     raise FetchError(_not_found(f"the folder {name}", None, notes))
 
 
 def fetch(files: list[SourceFile], downloads: Path) -> dict[str, Path]:
-    """Find or download all files and verify them; gives their paths by name.
+    """Find or download all files and verify them; return their paths by name.
 
     Raises:
-        FetchError: files are missing, cannot be downloaded, or have another checksum; all of them, with both sums.
+        FetchError: files are missing, cannot be downloaded, or have a wrong checksum; the message lists all of them.
     """
-    found, problems = {}, []
+    paths, problems = {}, []
     for file in tracked(files, len(files), "fetch", "file"):
         try:
-            found[file.name] = _fetch_one(file, downloads)
+            paths[file.name] = _fetch_one(file, downloads)
         except FetchError as error:
             problems.append(str(error))
     if problems:
         raise FetchError("\n".join(problems))
-    return found
+    return paths
 
 
 def find_local(file: SourceFile) -> tuple[Path | None, list[str]]:
-    """A valid local copy of a file, if there is one; and what is wrong with those that are not valid."""
+    """Return a valid local copy of a file, or None, and what is wrong with the copies that are not valid."""
     notes: list[str] = []
     for path in _local_copies(file):
         if file.checksum is None:
             return path.absolute(), notes
-        found = file_digest(path, file.algorithm)
-        if found == file.checksum:
-            return path.absolute(), notes  # not resolved: the name of a link says what it is, that of its target may not
-        notes.append(f"{path} has {file.algorithm} {found}, expected {file.checksum}")
+        actual = file_digest(path, file.algorithm)
+        if actual == file.checksum:
+            return path.absolute(), notes  # not resolved: readers need the name of a link, not that of its target
+        notes.append(f"{path} has {file.algorithm} {actual}, expected {file.checksum}")
     return None, notes
 
 
 def _fetch_one(file: SourceFile, downloads: Path) -> Path:
     path, notes = find_local(file)
     for note in notes:
-        logger.warning("passed over: %s", note)
+        logger.warning("skipped: %s", note)
     if path is not None:
         return path
     if file.url is None:
@@ -131,10 +131,13 @@ def _download(file: SourceFile, url: str, downloads: Path, notes: list[str]) -> 
 
     name = Path(file.name).name
     source = pooch.create(
-        path=downloads, base_url="", registry={name: f"{file.algorithm}:{file.checksum}"}, urls={name: url},
+        path=downloads,
+        base_url="",
+        registry={name: f"{file.algorithm}:{file.checksum}"},
+        urls={name: url},
         retry_if_failed=RETRIES,
-    )  # fmt: skip
-    pooch.get_logger().handlers = logger.handlers  # its tries stand among our messages
+    )
+    pooch.get_logger().handlers = logger.handlers  # its attempts appear in our log
     logger.info("download %s from %s", name, url)
     try:
         path = source.fetch(name, downloader=pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT_SECONDS))
@@ -162,7 +165,7 @@ class ReceiptEntry(BaseModel):
 
 
 class Receipt(BaseModel):
-    """Which verified files the next step reads."""
+    """The verified files that the next step reads."""
 
     dataset: str
     files: list[ReceiptEntry]
@@ -171,38 +174,41 @@ class Receipt(BaseModel):
 _RECEIPT = TypeAdapter(Receipt)
 
 
-def write_receipt(path: Path, dataset: str, files: list[SourceFile], found: dict[str, Path]) -> None:
-    """Record which files the next step reads, each with a checksum: the published one, or what it has now."""
+def write_receipt(path: Path, dataset: str, files: list[SourceFile], paths: dict[str, Path]) -> None:
+    """Record the files that the next step reads, each with its published checksum or, without one, its current one."""
     entries = [
         {
-            "name": file.name, "path": str(found[file.name]), "algorithm": file.algorithm,
-            "checksum": file.checksum or file_digest(found[file.name], file.algorithm), "url": file.url,
+            "name": file.name,
+            "path": str(paths[file.name]),
+            "algorithm": file.algorithm,
+            "checksum": file.checksum or file_digest(paths[file.name], file.algorithm),
+            "url": file.url,
         }
         for file in files
-    ]  # fmt: skip
+    ]
     write_json(path, {"dataset": dataset, "files": entries})
 
 
 def read_receipt(path: Path, dataset: str) -> dict[str, Path]:
-    """Read a receipt; gives the files' paths by name, after checking that they are still what they were.
+    """Read a receipt and check that its files are unchanged; return their paths by name.
 
     Raises:
-        DataError: the receipt is not valid or of another dataset, or a file has gone or changed since it was fetched.
+        DataError: the receipt is not valid or of another dataset, or a file is missing or has changed since it was fetched.
     """
     receipt = _receipt_of(path, dataset)
     for entry in receipt.files:
         if not entry.path.is_file():
             msg = f"{entry.path} was fetched but is gone; delete {path} to fetch it again"
             raise DataError(msg)
-        if (found := file_digest(entry.path, entry.algorithm)) != entry.checksum:
-            sums = f"{entry.algorithm} {found}, expected {entry.checksum}"
+        if (actual := file_digest(entry.path, entry.algorithm)) != entry.checksum:
+            sums = f"{entry.algorithm} {actual}, expected {entry.checksum}"
             msg = f"{entry.path} has {sums}; delete {path} to fetch it again"
             raise DataError(msg)
     return {entry.name: entry.path for entry in receipt.files}
 
 
 def read_sources(path: Path, dataset: str) -> list[dict[str, Any]]:
-    """What a receipt says of the files, without where they lie.
+    """Read the entries of a receipt, without the local paths.
 
     Raises:
         DataError: the receipt is not valid or of another dataset.

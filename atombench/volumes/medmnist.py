@@ -1,4 +1,4 @@
-"""MedMNIST v2's 3D sets (Yang et al., Sci Data 10:41, 2023): where they are, and their arrays."""
+"""MedMNIST v2's 3D sets (Yang et al., Sci Data 10:41, 2023): addresses, checksums and arrays."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from typing import Any
 import numpy as np
 
 from atombench.errors import ConfigError, DataError, unknown_name
-from atombench.volumes.curate import RawVolume
 from atombench.volumes.fetch import SourceFile
+from atombench.volumes.raw_volume import RawVolume
 from atombench.volumes.registry import MedMnistRow
 from atombench.volumes.volume_set import SPLITS, read_npz
 
 
 @cache
 def package_info() -> dict[str, Any]:
-    """Table of all sets as the medmnist package ships it, read without importing the package (which wants torchvision).
+    """Return the table of all sets in the medmnist package, without importing the package (which needs torchvision).
 
     Raises:
         ConfigError: the package is not installed.
     """
     package = importlib.util.find_spec("medmnist")
     if package is None or not package.submodule_search_locations:
-        raise ConfigError("the medmnist package is not installed; run `make run` or install it")
+        raise ConfigError("the medmnist package is not installed; run: pip install 'atombench[medmnist]'")
     path = Path(package.submodule_search_locations[0]) / "info.py"
     spec = importlib.util.spec_from_file_location("medmnist_info", path)
     if spec is None or spec.loader is None:
@@ -39,10 +39,10 @@ def package_info() -> dict[str, Any]:
 
 
 def sources(row: MedMnistRow) -> list[SourceFile]:
-    """Name, address and MD5 of the set's one file.
+    """Return name, address and MD5 of the only file of the set.
 
     Raises:
-        ConfigError: the package knows no such set.
+        ConfigError: the package has no such set.
     """
     info = package_info()
     if row.flag not in info:
@@ -53,20 +53,20 @@ def sources(row: MedMnistRow) -> list[SourceFile]:
 
 
 def counts(row: MedMnistRow) -> dict[str, int]:
-    """Volumes of each official split, as the package says.
+    """Return the number of volumes of each official split, as the package states it.
 
     Raises:
-        ConfigError: the package knows no such set.
+        ConfigError: the package has no such set.
     """
     sources(row)
     return {split: int(package_info()[row.flag]["n_samples"][split]) for split in SPLITS}
 
 
 def read(row: MedMnistRow, files: dict[str, Path]) -> Iterator[RawVolume]:
-    """Volumes in the order of the file, official split, divided by 255; the physical spacing is not published.
+    """Yield the volumes in the order of the file, divided by 255; spacing and affine are not published.
 
     Raises:
-        DataError: arrays are missing, of a wrong shape, or of another number than the package says.
+        DataError: arrays are missing, or differ in shape or number from what the package states.
     """
     (path,) = files.values()
     names = tuple(f"{split}_{part}" for split in SPLITS for part in ("images", "labels"))
@@ -83,6 +83,10 @@ def read(row: MedMnistRow, files: dict[str, Path]) -> Iterator[RawVolume]:
         for index, (image, label) in enumerate(zip(images, labels, strict=True)):
             name = f"{split}-{index:04d}"
             yield RawVolume(
-                id=name, group=name, label=info["label"][str(label)], split=split, spacing=np.full(3, np.nan),
+                id=name,
+                group=name,
+                label=info["label"][str(label)],
+                split=split,
+                spacing=np.full(3, np.nan),
                 array=image.astype(np.float64) / 255.0,
-            )  # fmt: skip
+            )

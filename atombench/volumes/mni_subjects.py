@@ -1,9 +1,9 @@
-"""Synthetic subjects grown from the ICBM152 T1 template that ships inside the nilearn wheel.
+"""Synthetic subjects made from the ICBM152 T1 template that ships inside the nilearn wheel.
 
-Each subject is the template seen through a small rotation and scaling, a smooth deformation, and an intensity curve, all
-drawn from the subject's own stream. Results are rounded to bytes, as in the real sets, so that they are the same on every
-machine. They vary as a family of brains does in shape and contrast, but share one folding pattern: a test bed that needs no
-download, not a substitute for real subjects.
+Each subject is the template after a small rotation and scaling, a smooth deformation and an intensity curve, all drawn from
+the subject's own stream. Results are rounded to bytes, as in the real sets, so that they are the same on every machine. The
+subjects vary in shape and contrast but share one folding pattern: they serve for tests without a download and do not replace
+real subjects.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ from scipy.spatial.transform import Rotation
 
 from atombench import streams
 from atombench.errors import ConfigError
-from atombench.volumes.curate import RawVolume
 from atombench.volumes.fetch import SourceFile
+from atombench.volumes.image import Image
 from atombench.volumes.nifti import read_image
+from atombench.volumes.raw_volume import RawVolume
 from atombench.volumes.registry import MniSubjectsRow
 
 EDGE = 64
 SPACING_MM = 3.0
-CONTROL_POINTS = 6  # along each axis, so one about every 38 mm
+CONTROL_POINTS = 6  # along each axis, about one every 38 mm
 ROTATION_DEGREES = 8.0
 SCALING = 0.08
 DEFORMATION_MM = 4.0
@@ -37,7 +38,7 @@ Array = NDArray[np.float64]
 
 
 def sources(row: MniSubjectsRow) -> list[SourceFile]:
-    """Template file inside the installed nilearn package.
+    """Return the template file inside the installed nilearn package.
 
     Raises:
         ConfigError: nilearn is not installed.
@@ -50,32 +51,42 @@ def sources(row: MniSubjectsRow) -> list[SourceFile]:
 
 
 def counts(row: MniSubjectsRow) -> dict[str, int]:
-    """Subjects of each split, as the row says."""
+    """Return the number of subjects of each split, as the row states it."""
     return {"train": row.train, "val": row.val, "test": row.test}
 
 
 def read(row: MniSubjectsRow, files: dict[str, Path]) -> Iterator[RawVolume]:
-    """Grow the subjects of all three splits, one after another."""
+    """Yield the subjects of all three splits, one after another; all share the grid of the template."""
     (path,) = files.values()
     template = centred_template(path)
     number = 0
     for split, count in (("train", row.train), ("val", row.val), ("test", row.test)):
         for _ in range(count):
             name = f"subject-{number:03d}"
-            grown = grow(template, draw(name))
-            yield RawVolume(id=name, group=name, label="", split=split, array=grown / 255.0, spacing=np.full(3, SPACING_MM))
+            yield RawVolume(
+                id=name,
+                group=name,
+                label="",
+                split=split,
+                array=grow(template.voxels, draw(name)) / 255.0,
+                spacing=template.spacing,
+                affine=template.affine,
+            )
             number += 1
 
 
-def centred_template(path: Path) -> Array:
-    """Template in [0, 1] on a cube of 64^3 voxels of 3 mm, the brain's bounding box in its middle."""
-    brain, spacing = read_image(path)
+def centred_template(path: Path) -> Image:
+    """Return the template in [0, 1] on a grid of 64^3 voxels of 3 mm, the brain's bounding box in the middle."""
+    brain, spacing, affine = read_image(path)
     inside = np.argwhere(brain > 0.02 * brain.max())
     middle = (inside.min(axis=0) + inside.max(axis=0)) / 2
     step = SPACING_MM / spacing
     smoothed = ndimage.gaussian_filter(brain / brain.max(), sigma=0.35 * np.sqrt(np.maximum(step**2 - 1, 0)))
     offset = middle - step * (EDGE - 1) / 2
-    return np.clip(ndimage.affine_transform(smoothed, step, offset, (EDGE,) * 3, order=1), 0.0, 1.0)
+    voxels = np.clip(ndimage.affine_transform(smoothed, step, offset, (EDGE,) * 3, order=1), 0.0, 1.0)
+    grid = np.diag([*step, 1.0])  # voxel of the grid to voxel of the template
+    grid[:3, 3] = offset
+    return Image(voxels, np.full(3, SPACING_MM), None if affine is None else affine @ grid)
 
 
 @dataclass(frozen=True)

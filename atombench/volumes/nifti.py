@@ -1,4 +1,4 @@
-"""Reading one NIfTI image: voxels in the order right, anterior, superior, and their size in mm."""
+"""Read one NIfTI image with axes ordered right, anterior, superior and lengths in mm."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from atombench.errors import DataError
+from atombench.volumes.image import Image
 
 NIFTI_ERRORS = (OSError, EOFError, ValueError, TypeError, KeyError, OverflowError, MemoryError, zlib.error)
 MM_PER_UNIT = {"mm": 1.0, "meter": 1000.0, "micron": 0.001, "unknown": 1.0}
 
 
-def read_image(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Voxels in the order right, anterior, superior, and mm per voxel along these axes.
+def read_image(path: Path) -> Image:
+    """Read a NIfTI image; the affine is that of the reordered voxels.
 
     Raises:
-        DataError: nibabel cannot read the file, its voxels are not real numbers (RGB, complex), or it is not of three
+        DataError: nibabel cannot read the file, its voxels are not real numbers (RGB, complex), or it does not have three
             dimensions.
     """
     import nibabel
@@ -29,7 +29,7 @@ def read_image(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         if image.get_data_dtype().kind not in "iuf":
             msg = f"{path} holds voxels of type {image.get_data_dtype()}, expected real numbers"
             raise DataError(msg)
-        image = nibabel.squeeze_image(image)  # a fourth dimension of length one says nothing
+        image = nibabel.squeeze_image(image)  # a fourth dimension of length one holds no series
         if len(image.shape) != 3:
             msg = f"{path} has {len(image.shape)} dimensions {image.shape}, expected 3; choose one volume of a series"
             raise DataError(msg)
@@ -45,8 +45,12 @@ def read_image(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         raise DataError(msg) from error
 
 
-def in_ras(image: Any, mm: float = 1.0) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Voxels of a nibabel image along the axes nearest to right, anterior, superior, and their size; `mm` per unit.
+def in_ras(image: Any, mm: float = 1.0) -> Image:
+    """Reorder a nibabel image to the axes nearest to right, anterior, superior, without interpolation.
+
+    Args:
+        image: the nibabel image.
+        mm: mm per unit of its affine.
 
     Raises:
         ValueError: the affine is singular or not finite.
@@ -56,5 +60,7 @@ def in_ras(image: Any, mm: float = 1.0) -> tuple[NDArray[np.float64], NDArray[np
     if not np.isfinite(image.affine).all() or not np.linalg.det(image.affine):
         msg = f"its affine is singular or not finite: {np.array2string(np.asarray(image.affine), separator=', ')}"
         raise ValueError(msg)
-    turned = nibabel.as_closest_canonical(image)
-    return np.asarray(turned.get_fdata(dtype=np.float64)), mm * nibabel.affines.voxel_sizes(turned.affine)
+    canonical = nibabel.as_closest_canonical(image)
+    affine = np.diag([mm, mm, mm, 1.0]) @ canonical.affine
+    spacing = mm * nibabel.affines.voxel_sizes(canonical.affine)
+    return Image(np.asarray(canonical.get_fdata(dtype=np.float64)), spacing, affine)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from atombench.volumes.collection import Collection, Image
+from atombench.volumes.collection import Collection
+from atombench.volumes.image import Image
 from atombench.volumes.nifti import read_image
 from atombench.volumes.patterns import find_files, key_of_name
 from atombench.volumes.registry import NiftiFolderRow

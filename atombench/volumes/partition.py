@@ -1,4 +1,4 @@
-"""Which volumes train, validate and test, where the source has no official split; a subject never lies on two sides."""
+"""Assign volumes to training, validation and test where the source has no official split; subjects are kept together."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from atombench.volumes.volume_set import SPLITS
 ATTEMPTS = 200
 
 
-def assign_sides(groups: Mapping[str, str], rule: SplitShares | SplitCounts, key: str) -> dict[str, str]:
-    """Side (`train`, `val` or `test`) of each volume that is kept.
+def assign_partition(groups: Mapping[str, str], rule: SplitShares | SplitCounts, key: str) -> dict[str, str]:
+    """Return the split (`train`, `val` or `test`) of each volume that is kept.
 
     Args:
         groups: subject of each volume.
         rule: shares of the subjects, or exact numbers of volumes.
-        key: names the stream.
+        key: name of the random stream.
 
     Raises:
-        DataError: there are too few subjects, or too few volumes for the numbers asked for.
+        DataError: there are too few subjects or too few volumes.
     """
     if isinstance(rule, SplitCounts):
         return draw_volumes(groups, rule, key)
-    side = split_groups(sorted(set(groups.values())), rule, key)
-    return {volume: side[group] for volume, group in groups.items()}
+    split_of_group = split_groups(sorted(set(groups.values())), rule, key)
+    return {volume: split_of_group[group] for volume, group in groups.items()}
 
 
 def split_groups(groups: list[str], shares: SplitShares, key: str) -> dict[str, str]:
-    """Put each subject on one side, by a keyed order, in the given shares (rounded, at least one on each side).
+    """Assign each subject to a split, in a keyed random order and in the given shares (rounded, at least one per split).
 
     Raises:
         DataError: there are fewer than three subjects.
@@ -40,56 +40,56 @@ def split_groups(groups: list[str], shares: SplitShares, key: str) -> dict[str, 
         raise DataError(msg)
     order = [groups[index] for index in streams.permutation(len(groups), "split-groups", key)]
     val, test = (max(round(share * len(order)), 1) for share in (shares.val, shares.test))
-    sides = ["val"] * val + ["test"] * test + ["train"] * (len(order) - val - test)
-    return dict(zip(order, sides, strict=True))
+    splits = ["val"] * val + ["test"] * test + ["train"] * (len(order) - val - test)
+    return dict(zip(order, splits, strict=True))
 
 
 def draw_volumes(groups: Mapping[str, str], counts: SplitCounts, key: str) -> dict[str, str]:
-    """Draw exact numbers of volumes at random, in an order keyed by the seed; the first complete one of many draws counts.
+    """Draw exact numbers of volumes in an order keyed by the seed; the first of many attempts that is complete is returned.
 
     Raises:
-        DataError: there are too few volumes, or no draw gave all numbers without a subject on two sides.
+        DataError: there are too few volumes, or no attempt gave all numbers with each subject in one split.
     """
-    wanted = {side: getattr(counts, side) for side in SPLITS}
-    about = f"{key}: {wanted} volumes are asked for; there are {len(groups)} volumes of {len(set(groups.values()))} subjects"
+    wanted = {split: getattr(counts, split) for split in SPLITS}
+    request = f"{key}: {wanted} volumes are requested; there are {len(groups)} volumes of {len(set(groups.values()))} subjects"
     if len(groups) < sum(wanted.values()):
-        raise DataError(about)
+        raise DataError(request)
     for attempt in range(ATTEMPTS):
-        sides = _draw_once(groups, wanted, key, counts.seed, attempt)
-        if len(sides) == sum(wanted.values()):
-            return sides
-    msg = f"{about}, and none of {ATTEMPTS} draws gave these numbers without a subject on two sides; ask for fewer"
+        split_of_volume = _draw_once(groups, wanted, key, counts.seed, attempt)
+        if len(split_of_volume) == sum(wanted.values()):
+            return split_of_volume
+    msg = f"{request}, and none of {ATTEMPTS} draws gave these numbers with each subject in one split; request fewer volumes"
     raise DataError(msg)
 
 
 def _draw_once(groups: Mapping[str, str], wanted: Mapping[str, int], *key: object) -> dict[str, str]:
-    """Go through all volumes in a random order.
+    """Go through all volumes in a random order and assign splits.
 
-    Each goes where its subject is already; a new subject goes to a side drawn in proportion to what is still missing there.
-    A volume whose side is full is passed over.
+    A volume goes to the split of its subject; a new subject goes to a split drawn in proportion to the volumes that it still
+    lacks. A volume whose split is full is skipped. The names of the streams ("draw-sides") are part of the shipped draws.
     """
     names = sorted(groups)
     order = streams.permutation(len(names), "draw-volumes", *key)
     words = streams.words(len(names), "draw-sides", *key)
     missing = dict(wanted)
-    side_of_group: dict[str, str] = {}
-    sides: dict[str, str] = {}
+    split_of_group: dict[str, str] = {}
+    split_of_volume: dict[str, str] = {}
     for word, index in zip(words, order, strict=True):
         if not (total := sum(missing.values())):
             break
         volume = names[index]
         group = groups[volume]
-        if group not in side_of_group:
-            side_of_group[group] = _weighted(missing, int(word) % total)
-        side = side_of_group[group]
-        if missing[side]:
-            missing[side] -= 1
-            sides[volume] = side
-    return sides
+        if group not in split_of_group:
+            split_of_group[group] = _weighted(missing, int(word) % total)
+        split = split_of_group[group]
+        if missing[split]:
+            missing[split] -= 1
+            split_of_volume[volume] = split
+    return split_of_volume
 
 
 def _weighted(weights: Mapping[str, int], number: int) -> str:
-    """Name whose share of the total the number, from 0 to that total, falls into."""
+    """Return the name in whose share of the total a number (from 0 to below the total) falls."""
     chosen = ""
     for name, weight in weights.items():
         chosen = name

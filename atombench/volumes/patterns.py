@@ -1,4 +1,4 @@
-"""Patterns of file names: `{subject}` and `{session}` stand for one part of a name, `*` for anything within a folder."""
+"""Patterns of file names: `{subject}` and `{session}` match part of a name, `*` matches any text without a slash."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ PLACEHOLDER = re.compile(r"(\{subject\}|\{session\}|\*)")
 
 
 def find_files(pattern: str, folder: Path) -> list[str]:
-    """Names of the files in the folder that fit, relative to it."""
+    """Return the names, relative to the folder, of the files that match."""
     return sorted(path.relative_to(folder).as_posix() for path in fitting(pattern, folder) if path.is_file())
 
 
 def fitting(pattern: str, folder: Path) -> Iterator[Path]:
-    """Files and folders below a folder that fit a pattern."""
+    """Yield the files and folders below a folder that match a pattern."""
     parts = ("*" if PLACEHOLDER.fullmatch(part) else glob.escape(part) for part in PLACEHOLDER.split(pattern))
     for path in folder.glob(re.sub(r"\*+", "*", "".join(parts))):
         if key_of_name(pattern, path.relative_to(folder).as_posix()):
@@ -26,14 +26,14 @@ def fitting(pattern: str, folder: Path) -> Iterator[Path]:
 
 @cache
 def key_of_name(pattern: str, name: str) -> tuple[str, str] | None:
-    """Subject and session that a name stands for; None if it does not fit. The session is empty where there is none."""
-    found = _regular(pattern).fullmatch(name)
-    return (found["subject"], found.groupdict().get("session") or "") if found else None
+    """Return subject and session in a name, or None if it does not match; the session is empty where there is none."""
+    match = _regular(pattern).fullmatch(name)
+    return (match["subject"], match.groupdict().get("session") or "") if match else None
 
 
 @cache
 def _regular(pattern: str) -> re.Pattern[str]:
-    """Regular expression of a pattern; a placeholder that comes again must stand for the same text."""
+    """Return the regular expression of a pattern; a repeated placeholder must match the same text."""
     text, seen = "", set()
     for part in PLACEHOLDER.split(pattern):
         name = part[1:-1]

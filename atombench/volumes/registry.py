@@ -1,4 +1,4 @@
-"""The registry of datasets: `config/datasets.yaml`, checked against the rows' schema."""
+"""The registry of datasets: `config/datasets.yaml`, checked against the schema of its rows."""
 
 from __future__ import annotations
 
@@ -6,21 +6,15 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter, field_validator, model_validator
+from pydantic import Field, FiniteFloat, TypeAdapter, field_validator, model_validator
 
 from atombench.errors import ConfigError, unknown_name
-from atombench.io.paths import DATASETS
-from atombench.io.schema import read_yaml, validated
+from atombench.io.paths import DATASETS, shipped
+from atombench.io.schema import FrozenModel, read_yaml, validated
 
 
-class Part(BaseModel):
-    """Base of everything in the registry: unknown keys are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Row(Part):
-    """What every dataset states about itself; none of it changes the volumes."""
+class Row(FrozenModel):
+    """Description of a dataset; none of these fields changes the volumes."""
 
     title: str
     modality: str
@@ -28,35 +22,35 @@ class Row(Part):
     cite: str
     note: str = ""
     restricted: bool = Field(
-        default=False, description="neither pictures nor names of subjects and files may stand on a page or in a record"
+        default=False, description="neither pictures nor names of subjects and files may appear on a page or in a record"
     )
 
 
 class DataRow(Row):
-    """What the steps need to know of every dataset."""
+    """Fields of every dataset that the steps need."""
 
     released_sampler: Literal["medmnist", "adni"] = Field(
         default="medmnist", description="which of the released code's two generators draws hard and easy positions"
     )
-    mixed_shapes: bool = Field(default=False, description="whether volumes of different shapes are meant")
+    mixed_shapes: bool = Field(default=False, description="whether volumes of different shapes are accepted")
 
 
-class SplitShares(Part):
-    """Shares of the subjects that go to validation and test; the rest trains. Drawn by a keyed stream."""
+class SplitShares(FrozenModel):
+    """Shares of the subjects for validation and test; the others are for training. Drawn by a keyed stream."""
 
     val: float = Field(gt=0, lt=1)
     test: float = Field(gt=0, lt=1)
 
     @model_validator(mode="after")
-    def _something_is_left_to_train_on(self) -> SplitShares:
+    def _training_is_not_empty(self) -> SplitShares:
         if self.val + self.test >= 1:
-            msg = f"val and test must leave something to train on, got {self.val} + {self.test}"
+            msg = f"val and test must leave subjects for training, got {self.val} + {self.test}"
             raise ValueError(msg)
         return self
 
 
-class SplitCounts(Part):
-    """Exact numbers of volumes, drawn at random by a stated seed; no subject lies on two sides."""
+class SplitCounts(FrozenModel):
+    """Exact numbers of volumes, drawn at random with the given seed; no subject is in two splits."""
 
     train: int = Field(ge=1)
     val: int = Field(ge=1)
@@ -64,8 +58,8 @@ class SplitCounts(Part):
     seed: int
 
 
-class Percentiles(Part):
-    """Intensities between two percentiles of the volume become 0 to 1; what lies beyond is cut off."""
+class Percentiles(FrozenModel):
+    """Intensities between two percentiles of the volume are scaled to 0..1; values beyond are clipped."""
 
     percentiles: tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(le=100)]]
 
@@ -77,8 +71,8 @@ class Percentiles(Part):
         return self
 
 
-class Window(Part):
-    """Intensities between two fixed values, such as Hounsfield units, become 0 to 1; what lies beyond is cut off."""
+class Window(FrozenModel):
+    """Intensities between two fixed values, such as Hounsfield units, are scaled to 0..1; values beyond are clipped."""
 
     window: tuple[FiniteFloat, FiniteFloat]
 
@@ -98,11 +92,11 @@ class MedMnistRow(DataRow):
     size: Literal[28, 64] = 28
 
 
-class Fact(Part):
-    """A column of the table by which results are broken down; numbers are put into bands."""
+class Fact(FrozenModel):
+    """A column of the table by which results are broken down; numbers are grouped in bands."""
 
     column: str
-    bands: tuple[FiniteFloat, ...] = Field(default=(), description="borders between bands, rising; none for texts")
+    bands: tuple[FiniteFloat, ...] = Field(default=(), description="borders between bands, rising; none for text")
 
     @model_validator(mode="after")
     def _bands_rise(self) -> Fact:
@@ -112,7 +106,7 @@ class Fact(Part):
         return self
 
     def of(self, cell: str) -> str:
-        """Name of the band that a cell of the table lies in; the cell itself where there are no bands."""
+        """Return the band of a cell of the table, or the cell itself where there are no bands."""
         if not self.bands:
             return cell or "unknown"
         try:
@@ -136,12 +130,12 @@ class CollectionRow(DataRow):
     label_column: str | None = None
     labels: tuple[str, ...] | None = Field(default=None, min_length=1, description="keep only lines with one of these labels")
     facts: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], Fact] = Field(
-        default={}, description="what results are broken down by, such as {age: {column: age_years, bands: [30, 50]}}"
+        default={}, description="columns by which results are broken down, such as {age: {column: age_years, bands: [30, 50]}}"
     )
     missing_images: Literal["refuse", "skip"] = Field(default="refuse", description="lines of the table without an image")
     unlisted_images: Literal["refuse", "skip"] = Field(default="refuse", description="images that the table does not name")
-    same_subject: dict[str, str] = Field(default={}, description="subjects that are one person: kept on one side")
-    intensity: Percentiles | Window = Field(description="how intensities are brought to 0 .. 1")
+    same_subject: dict[str, str] = Field(default={}, description="subjects that are the same person: kept in one split")
+    intensity: Percentiles | Window = Field(description="how intensities are scaled to 0..1")
     split: SplitShares | SplitCounts
     checksums: str | None = Field(default=None, description="file in the folder that lists SHA-256 sums")
     checksums_sha256: str | None = Field(default=None, description="SHA-256 of that file")
@@ -158,7 +152,7 @@ class CollectionRow(DataRow):
                 msg = f"{by} needs {needed}"
                 raise ValueError(msg)
         if taken := sorted({"label", "depth", "facing", "background", "block"} & set(self.facts)):
-            msg = f"facts may not be called {', '.join(taken)}, which results are broken down by anyway"
+            msg = f"facts may not be called {', '.join(taken)}; results are already broken down by these"
             raise ValueError(msg)
         for start in self.same_subject:
             name, seen = start, {start}
@@ -173,10 +167,10 @@ class CollectionRow(DataRow):
 
 
 class PatternRow(CollectionRow):
-    """A collection whose images lie where a pattern says."""
+    """A collection whose images are found by a pattern."""
 
     images: str = Field(
-        description="path in the folder, with {subject} and, if there is one, {session}; * stands for anything",
+        description="path in the folder, with {subject} and, if there is one, {session}; * matches any text without a slash",
     )
 
     @field_validator("images")
@@ -237,7 +231,7 @@ class CapsRow(CollectionRow):
 
 
 class MniSubjectsRow(DataRow):
-    """Synthetic subjects grown from the template inside the nilearn wheel; nothing is downloaded."""
+    """Synthetic subjects made from the template inside the nilearn package; nothing is downloaded."""
 
     kind: Literal["mni-subjects"]
     template: str
@@ -260,11 +254,12 @@ def read_registry(path: Path = DATASETS) -> dict[str, DatasetRow]:
     Raises:
         ConfigError: the file is missing or a row is not valid.
     """
+    path = shipped(path)
     return validated(_ROWS, read_yaml(path), str(path))
 
 
 def may_be_shown(name: str, path: Path = DATASETS) -> bool:
-    """Whether pictures of a dataset may stand in a record: not where it is restricted, or has no row.
+    """Return whether pictures of a dataset may be in a record: not if it is restricted or has no row.
 
     Raises:
         ConfigError: the file is missing or a row is not valid.
@@ -273,15 +268,15 @@ def may_be_shown(name: str, path: Path = DATASETS) -> bool:
 
 
 def is_open(row: Row | None) -> bool:
-    """Whether a dataset's pictures and names may be shown: not where it is restricted, or has no row."""
+    """Return whether pictures and names of a dataset may be shown: not if it is restricted or has no row."""
     return row is not None and not row.restricted
 
 
 def find_row(name: str, path: Path = DATASETS) -> DatasetRow:
-    """Row of one dataset.
+    """Return the row of one dataset.
 
     Raises:
-        ConfigError: there is no such row; the nearest name is suggested.
+        ConfigError: there is no such row; the message suggests the nearest name.
     """
     rows = read_registry(path)
     if name not in rows:

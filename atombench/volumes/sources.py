@@ -1,6 +1,6 @@
-"""Which module reads which kind of registry row.
+"""The module that reads each kind of registry row.
 
-Modules are named, not imported: a change in one reader then touches only the datasets that it reads.
+Modules are imported on demand, so that an edit of one reader affects only the datasets that it reads.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from atombench.volumes.curate import Problem, RawVolume
 from atombench.volumes.fetch import SourceFile
+from atombench.volumes.raw_volume import Problem, RawVolume
 
 READERS = {
     "bids": "atombench.volumes.bids",
@@ -24,18 +24,18 @@ READERS = {
 
 
 class Reader(Protocol):
-    """What a module that reads one kind of row offers."""
+    """Functions of a module that reads one kind of row."""
 
     def sources(self, row: Any) -> list[SourceFile]:
-        """Files that the row needs."""
+        """Return the files that the row needs."""
 
     def counts(self, row: Any) -> dict[str, int]:
-        """Volumes of each official split, without reading any."""
+        """Return the number of volumes of each split, without reading images."""
 
     def read(self, row: Any, files: dict[str, Path]) -> Iterator[RawVolume | Problem]:
-        """Volumes in those files, and what is wrong with them."""
+        """Yield the volumes in these files, and the problems found in them."""
 
 
 def reader_of(kind: str) -> Reader:
-    """Module that reads rows of this kind."""
+    """Return the module that reads rows of this kind."""
     return cast(Reader, import_module(READERS[kind]))

@@ -11,13 +11,13 @@ Line = dict[str, str]
 
 
 def read_table(path: Path, columns: list[str]) -> list[tuple[int, Line]]:
-    """Lines of a table with their numbers in the file; fields are text without surrounding blanks.
+    """Read the lines of a table with their numbers in the file; fields are stripped of surrounding blanks.
 
-    Byte-order marks and line ends of any kind are understood, empty lines passed over.
+    A byte-order mark and line ends of any kind are accepted; empty lines are skipped.
 
     Args:
         path: ends in `.tsv` if fields are separated by tabs.
-        columns: must be there.
+        columns: the columns that must exist.
 
     Raises:
         DataError: the file is not a table, lacks a column or names one twice, or has a line with another number of fields
@@ -33,8 +33,8 @@ def read_table(path: Path, columns: list[str]) -> list[tuple[int, Line]]:
         raise DataError(msg) from error
     for column in columns:
         if header.count(column) != 1:
-            found = "names the column {!r} more than once" if column in header else "has no column {!r}"
-            msg = f"{path} {found.format(column)} (it has {', '.join(header) or 'none'})"
+            fault = "names the column {!r} more than once" if column in header else "has no column {!r}"
+            msg = f"{path} {fault.format(column)} (it has {', '.join(header) or 'none'})"
             raise DataError(msg)
     if uneven := [number for number, line in lines if None in line or None in line.values()]:
         msg = f"{path}: line {uneven[0]} has another number of fields than the header ({len(uneven)} such lines)"

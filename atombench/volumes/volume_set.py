@@ -1,4 +1,4 @@
-"""What curation makes: volumes of one size with who they are."""
+"""Curated volumes of one dataset with their names, subjects, splits and geometry."""
 
 from __future__ import annotations
 
@@ -6,37 +6,40 @@ import hashlib
 import io
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from atombench.errors import DataError
 from atombench.io.files import written_whole
+from atombench.volumes.index import Index, Matrix, Shape, Split, Vector
 
-SPLITS = ("train", "val", "test")
-BACKGROUND = 0.05  # intensities below show no tissue; volumes are nominally in [0, 1]
-FACT = "fact_"  # begins the names of facts in a file
+SPLITS: tuple[str, ...] = get_args(Split)
+BACKGROUND = 0.05  # intensities below are background; volumes are nominally in [0, 1]
+FACT = "fact_"  # prefix of the names of facts in a file
 TEXT_FIELDS = ("ids", "groups", "labels", "splits")
 
 
 @dataclass(frozen=True)
 class VolumeSet:
-    """Curated volumes of one dataset (N volumes of edge E).
+    """Curated volumes of one dataset: N volumes of one shape.
 
     Attributes:
         dataset: name of the registry row.
-        volumes: float32 (N, E, E, E), nominally in [0, 1]; cubic resampling may overshoot slightly.
+        volumes: float32 (N, I, J, K), nominally in [0, 1]; cubic resampling may overshoot slightly.
         ids: N unique names.
-        groups: N names of the subject a volume comes from, as far as the source tells (a MedMNIST set does not).
+        groups: N names of the subject of a volume, as far as the source tells (a MedMNIST set does not).
         labels: N labels of the dataset (such as a diagnosis), empty where unknown.
         splits: N times `train`, `val` or `test`.
         spacing: float64 (N, 3), mm per voxel of `volumes` along each axis; NaN where unknown.
-        facts: what else is known of the volumes, such as an age band: N texts for each name.
+        facts: further properties of the volumes, such as an age band: N texts for each name.
+        affines: float64 (N, 4, 4), voxel of `volumes` to world mm (RAS); NaN where unknown (the default). Not in the digest.
     """
 
     dataset: str
@@ -47,16 +50,31 @@ class VolumeSet:
     splits: tuple[str, ...]
     spacing: NDArray[np.float64]
     facts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    affines: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 4, 4)))
 
     def __post_init__(self) -> None:
-        count = len(self.ids)
-        shape = self.volumes.shape
-        if self.volumes.dtype != np.float32 or len(shape) != 4 or len(set(shape[1:])) != 1:
-            msg = f"expected float32 volumes of shape (N, E, E, E), got {self.volumes.dtype} {shape}"
+        if not len(self.affines):
+            object.__setattr__(self, "affines", np.full((len(self.ids), 4, 4), np.nan))
+        self._check_arrays()
+        self._check_texts()
+
+    def _check_arrays(self) -> None:
+        count, shape = len(self.ids), self.volumes.shape
+        if self.volumes.dtype != np.float32 or len(shape) != 4:
+            msg = f"expected float32 volumes of shape (N, I, J, K), got {self.volumes.dtype} {shape}"
             raise DataError(msg)
         if shape[0] != count or self.spacing.shape != (count, 3):
             msg = f"expected {count} volumes and spacings of shape ({count}, 3), got {shape[0]} and {self.spacing.shape}"
             raise DataError(msg)
+        if self.affines.shape != (count, 4, 4):
+            msg = f"expected affines of shape ({count}, 4, 4), got {self.affines.shape}"
+            raise DataError(msg)
+        unknown = np.isnan(self.affines).all(axis=(1, 2))
+        if not np.isfinite(self.affines[~unknown]).all():
+            raise DataError("expected each affine to be finite, or NaN throughout where it is unknown")
+
+    def _check_texts(self) -> None:
+        count = len(self.ids)
         if any(len(getattr(self, name)) != count for name in TEXT_FIELDS):
             msg = f"expected {count} entries in each of {', '.join(TEXT_FIELDS)}"
             raise DataError(msg)
@@ -64,25 +82,49 @@ class VolumeSet:
             msg = f"expected {count} entries in each of the facts {', '.join(self.facts)}"
             raise DataError(msg)
         if len(set(self.ids)) != count:
-            twice = sorted({name for name in self.ids if self.ids.count(name) > 1})
-            msg = f"volume ids must be unique; twice: {', '.join(twice[:5])}"
+            repeated = sorted(name for name, times in Counter(self.ids).items() if times > 1)
+            msg = f"volume ids must be unique, but these are repeated: {', '.join(repeated[:5])}"
             raise DataError(msg)
         if unknown := set(self.splits) - set(SPLITS):
-            msg = f"splits must be of {', '.join(SPLITS)}, got {', '.join(sorted(unknown))}"
+            msg = f"splits must be one of {', '.join(SPLITS)}, got {', '.join(sorted(unknown))}"
             raise DataError(msg)
 
     @property
     def edge(self) -> int:
-        """Voxels along one side."""
+        """Voxels along each axis of the cubic volumes.
+
+        Raises:
+            DataError: the volumes are not cubes.
+        """
+        if len(set(self.volumes.shape[1:])) != 1:
+            shape = self.volumes.shape[1:]
+            msg = f"{self.dataset} has volumes of shape {shape}, expected cubes; curate it in a form such as cube20"
+            raise DataError(msg)
         return self.volumes.shape[1]
 
     def rows(self, split: str) -> NDArray[np.int64]:
-        """Indices of the volumes of one official split."""
+        """Return the indices of the volumes of one official split."""
         return np.flatnonzero(np.array(self.splits) == split)
+
+    def index(self, form: str = "") -> Index:
+        """Return everything except the voxels, for volumes in the named form."""
+        return Index(
+            dataset=self.dataset,
+            form=form,
+            digest=self.digest,
+            shapes=(cast(Shape, self.volumes.shape[1:]),) * len(self.ids),
+            ids=self.ids,
+            groups=self.groups,
+            labels=self.labels,
+            splits=cast(tuple[Split, ...], self.splits),
+            spacing=tuple(None if np.isnan(row).any() else cast(Vector, tuple(row.tolist())) for row in self.spacing),
+            affines=tuple(_as_matrix(affine) for affine in self.affines),
+            facts=dict(self.facts),
+        )
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the content: voxels, names, groups, labels, splits and spacing."""
+        """SHA-256 of voxels, names, groups, labels, splits, facts and spacing; affines are left out."""
         digest = hashlib.sha256(self.dataset.encode())
         for name in TEXT_FIELDS:
             digest.update("\x1f".join(getattr(self, name)).encode() + b"\0")
@@ -98,41 +140,54 @@ class VolumeSet:
         text |= {f"{FACT}{name}": np.array(values, dtype=np.str_) for name, values in self.facts.items()}
         with written_whole(path) as temporary, temporary.open("wb") as stream:
             np.savez(
-                stream, dataset=np.array(self.dataset), volumes=self.volumes, spacing=self.spacing,
-                digest=np.array(self.digest), **text,
-            )  # fmt: skip
+                stream,
+                dataset=np.array(self.dataset),
+                volumes=self.volumes,
+                spacing=self.spacing,
+                affines=self.affines,
+                digest=np.array(self.digest),
+                **text,
+            )
 
     @classmethod
     def load(cls, path: Path) -> VolumeSet:
         """Read what `save` wrote and check its digest.
 
         Raises:
-            DataError: the file is missing, damaged, or does not hold what its digest says.
+            DataError: the file is missing or damaged, or its content does not match its digest.
         """
-        arrays = read_npz(path, ("dataset", "volumes", "spacing", "digest", *TEXT_FIELDS), FACT)
-        named = [name for name in arrays if name in TEXT_FIELDS or name.startswith(FACT)]
-        texts = {name: tuple(str(value) for value in arrays[name]) for name in named}
-        facts = {name.removeprefix(FACT): values for name, values in texts.items() if name.startswith(FACT)}
-        found = cls(
-            dataset=str(arrays["dataset"]), volumes=arrays["volumes"], spacing=arrays["spacing"], facts=facts,
+        arrays = read_npz(path, ("dataset", "volumes", "spacing", "affines", "digest", *TEXT_FIELDS), FACT)
+        text_names = [name for name in arrays if name in TEXT_FIELDS or name.startswith(FACT)]
+        texts = {name: tuple(str(value) for value in arrays[name]) for name in text_names}
+        volume_set = cls(
+            dataset=str(arrays["dataset"]),
+            volumes=arrays["volumes"],
+            spacing=arrays["spacing"],
+            facts={name.removeprefix(FACT): values for name, values in texts.items() if name.startswith(FACT)},
+            affines=arrays["affines"],
             **{name: texts[name] for name in TEXT_FIELDS},
-        )  # fmt: skip
-        if found.digest != str(arrays["digest"]):
-            msg = f"{path} holds digest {found.digest}, it says {arrays['digest']}; delete it and curate again"
+        )
+        if volume_set.digest != str(arrays["digest"]):
+            msg = f"{path} has content of digest {volume_set.digest}, expected {arrays['digest']}; delete it and curate again"
             raise DataError(msg)
-        return found
+        return volume_set
+
+
+def _as_matrix(affine: NDArray[np.float64]) -> Matrix | None:
+    return None if np.isnan(affine).any() else cast(Matrix, tuple(tuple(row) for row in affine.tolist()))
 
 
 def read_npz(path: Path, names: tuple[str, ...], prefix: str | None = None) -> dict[str, NDArray[Any]]:
-    """Read the named arrays of an npz, and all whose names begin with the prefix, never unpickling.
+    """Read the named arrays of an npz and those whose names begin with the prefix; pickles are never loaded.
 
     Raises:
-        DataError: the file is missing, truncated, holds pickles or lacks an array.
+        DataError: the file is missing or truncated, holds pickles, or lacks an array.
     """
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
             if missing := [name for name in names if name not in archive.files]:
-                msg = f"{path} lacks the arrays {', '.join(missing)} (it holds {', '.join(archive.files)})"
+                held = ", ".join(archive.files)
+                msg = f"{path} lacks the arrays {', '.join(missing)} (it holds {held}); delete it and run the step again"
                 raise DataError(msg)
             more = [name for name in archive.files if prefix is not None and name.startswith(prefix)]
             return {name: archive[name] for name in (*names, *more)}

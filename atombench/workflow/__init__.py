@@ -1,1 +1,1 @@
-"""What the workflow does beside its rules: run lock, left-over processes and jobs, truncated files, GPU lease."""
+"""What surrounds the rules: run lock, orphaned processes and jobs, truncated and unfinished files, GPU lease, old results."""

@@ -1,8 +1,8 @@
-"""A GPU for each job on a workstation: jobs that run at once never share one.
+"""A GPU of its own for each step on a workstation.
 
-Snakemake counts GPUs but does not say which one a job may use. Each step that wants one therefore takes the first whose lock
-file is free, and makes it the only one that it sees. The lock is the operating system's, so it ends with the process. In a
-SLURM job with one GPU the scheduler has chosen already.
+Snakemake counts GPUs but does not assign them. Each step that needs one therefore takes the first GPU with a free lock file and
+hides the others from itself. The operating system holds the lock, so it ends with the process. In a SLURM job with one GPU the
+scheduler has already chosen.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _held: list[IO[str]] = []
 
 
 def claim_gpu(device: str) -> str | None:
-    """Take a free GPU for this process, before anything asks for one; waits until one is free.
+    """Reserve a GPU for this process, waiting until one is free; call it before any library uses a GPU.
 
     Args:
-        device: as the user gave it; only `auto` and `cuda` leave the choice open.
+        device: as given by the user; only `auto` and `cuda` leave the choice open.
 
     Returns:
-        What this process now sees as its only GPU; None where there was nothing to choose.
+        Name of the only GPU that this process now sees; None if there was nothing to choose.
     """
     gpus = _visible() if device in ("auto", "cuda") else []
     if not gpus or ("SLURM_JOB_ID" in os.environ and len(gpus) == 1):
@@ -42,7 +42,7 @@ def claim_gpu(device: str) -> str | None:
 
 
 def _visible() -> list[str]:
-    """GPUs that this process may use: those named in the environment, or all of the machine."""
+    """Return the GPUs that this process may use: those named in the environment, or all of the machine."""
     if VARIABLE in os.environ:
         return [name for part in os.environ[VARIABLE].split(",") if (name := part.strip()) and not name.startswith("-")]
     try:
@@ -56,7 +56,7 @@ def _visible() -> list[str]:
 def _first_free(gpus: list[str]) -> str:
     folder = Path(tempfile.gettempdir()) / f"atombench-gpus-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    told = False
+    waiting = False
     while True:
         for name in gpus:
             stream = (folder / f"{name.replace('/', '-')}.lock").open("a")
@@ -67,7 +67,7 @@ def _first_free(gpus: list[str]) -> str:
                 continue
             _held.append(stream)
             return name
-        if not told:
+        if not waiting:
             logger.info("all GPUs (%s) are in use by other steps; waiting", ", ".join(gpus))
-            told = True
+            waiting = True
         time.sleep(SECONDS_BETWEEN_LOOKS)

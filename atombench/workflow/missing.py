@@ -1,8 +1,8 @@
-"""Runs that ended without a record: why, as far as their logs and the scheduler can tell.
+"""Runs that ended without a record: the reasons, as far as their logs and the scheduler tell.
 
-A method's own fault makes a record. A job that is killed, that runs out of memory or time, or whose data never came
-leaves none; after a run's end these are listed with their reasons, so that the board shows them. The next call tries them
-again.
+A method that fails by its own fault leaves a record. A job that is killed, that runs out of memory or time, or that never gets
+its data leaves none. At the end of a call these runs are listed with their reasons, so that the board shows them. The next call
+tries them again.
 """
 
 from __future__ import annotations
@@ -13,53 +13,59 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from atombench.engine.method_name import MethodName
-from atombench.engine.registry import entry_of
-from atombench.records.record import Unit
-from atombench.records.run_list import LostRun, log_of, unit_folder
+from atombench.records.layout import Layout
+from atombench.records.run import Run
+from atombench.records.run_list import LostRun
+from atombench.tasks.table import find_task
 
-STEPS = {"train": "training.json", "predict": "predicting.json", "evaluate": "record.json"}  # each with what it writes last
+STEPS = {"train": "training.json", "predict": "predicting.json", "evaluate": "record.json"}  # each with its last output
 EARLIER = ("split", "curate", "fetch")
 SECONDS_FOR_AN_ANSWER = 20
 LONGEST_REASON = 300
 
 
-def lost_runs(units: Iterable[Unit], root: Path) -> list[LostRun]:
-    """Units of a run without a record, each with its reason.
+def lost_runs(runs: Iterable[Run], root: Path) -> list[LostRun]:
+    """Return the runs without a record, each with its reason.
 
     Args:
-        units: all units of the run.
+        runs: all runs of the configuration.
         root: folder in which the workflow ran.
     """
-    missing = [unit for unit in units if not (root / unit_folder(unit) / "record.json").is_file()]
-    return [LostRun(unit=unit, role=entry_of(unit.method).role, reason=reason_of(unit, root)) for unit in missing]
+    layout = Layout(root / "results", root / "logs")
+    missing = [run for run in runs if not layout.record(run).is_file()]
+    return [LostRun(run=run, role=_role(run), reason=reason_of(run, layout)) for run in missing]
 
 
-def reason_of(unit: Unit, root: Path) -> str:
-    """Why a unit has no record."""
+def reason_of(run: Run, layout: Layout) -> str:
+    """Return why a run has no record."""
     for step, output in STEPS.items():
-        source = MethodName.read(unit.method).source
-        if (root / unit_folder(unit) / output).is_file() or (step == "train" and source):
+        folder = layout.trained(run) if step == "train" else layout.answered(run)
+        if (folder / output).is_file() or (step == "train" and MethodName.read(run.method).source):
             continue
-        if (log := root / log_of(step, unit)).is_file():
-            return _shortened(f"{step}: {_last_words(log)}")
+        if (log := layout.log(step, run)).is_file():
+            return _shortened(f"{step}: {_failure(log)}")
         break
     for step in EARLIER:
-        log = root / log_of(step, unit)
-        if log.is_file() and (told := _error(log)):
-            return _shortened(f"{step}: {told}")
-    return "was not begun: a step before it did not end, or the run was stopped"
+        log = layout.log(step, run, find_task(run.task).form(run.board))
+        if log.is_file() and (message := _last_error(log)):
+            return _shortened(f"{step}: {message}")
+    return "not started: an earlier step failed, or the run was stopped"
 
 
-def _last_words(log: Path) -> str:
-    if told := _error(log):
-        return told
+def _role(run: Run) -> str:
+    return find_task(run.task).registry.entry(run.method).role
+
+
+def _failure(log: Path) -> str:
+    """Return the error in a step's log, or what is known of a step that logged none."""
+    if message := _last_error(log):
+        return message
     job = re.search(r"SLURM job (\d+)", log.read_text(encoding="utf-8", errors="replace"))
     state = _slurm_state(job[1]) if job else ""
-    why = f"SLURM says {state}" if state else "killed, perhaps for its memory"
-    return f"ended without a word ({why})"
+    return f"exited without an error message ({f'SLURM state {state}' if state else 'probably out of memory'})"
 
 
-def _error(log: Path) -> str:
+def _last_error(log: Path) -> str:
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     return next((line.partition("error: ")[2] for line in reversed(lines) if "error: " in line), "")
 

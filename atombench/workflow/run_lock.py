@@ -1,79 +1,128 @@
-"""Releases the lock that a killed Snakemake leaves behind, and only that one.
+"""The lock that keeps two runs from working in one folder.
 
-Snakemake locks its working directory with files, which outlive a process that is killed. Here every main process also holds a
-shared lock of the operating system, which cannot. Who gets that lock exclusively knows that no other run is alive, so lock
-files that are there belong to a dead one. Where another run is alive nothing is touched, and Snakemake itself refuses to start.
+Snakemake's own lock is a set of files, which a killed run leaves behind; the profiles switch it off. Here the operating system
+holds the lock, so that it ends with the process. The lock file names the process that holds it and is emptied at a clean end. A
+file system may not pass locks from node to node, so the name of a process on another node is taken seriously even where the
+lock itself is free.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import platform
 import pwd
+import re
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import IO
 
-LOCK_FILES = "locks"
+from atombench.errors import AtomBenchError
+from atombench.workflow.processes import is_running
+
+LOCK_FILE = "atombench.lock"
+UNSUPPORTED = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
+OWNER = re.compile(r"process (\d+) on (\S+), since ")
 
 _held: list[IO[str]] = []
 
 
-@dataclass(frozen=True)
-class Found:
-    """What was found in a folder.
+class LockError(AtomBenchError):
+    """Another run works in the folder, or nothing can be written there."""
 
-    Attributes:
-        released: whether a dead run's lock was there, and is not any more.
-        alive: which run is alive there; empty if none is.
-        forbidden: why nothing can be written there; empty if it can.
+
+def take_run_lock(folder: Path) -> str:
+    """Take the lock of the runs in a folder, until `release_run_lock` or the end of this process.
+
+    Args:
+        folder: Snakemake's own folder (`.snakemake`); created if missing.
+
+    Returns:
+        The killed run from which the lock was taken over; empty if the last run released it.
+
+    Raises:
+        LockError: another run holds the lock or may hold it, or the folder is not writable.
     """
-
-    released: bool = False
-    alive: str = ""
-    forbidden: str = ""
-
-
-def release_stale_lock(folder: Path) -> Found:
-    """Remove Snakemake's lock files in `folder` (`.snakemake`) if no other run is alive; hold the shared lock from now on."""
+    stream = _opened(folder / LOCK_FILE)
     try:
-        folder.mkdir(exist_ok=True)
-        stream = (folder / "atombench.lock").open("a+")
+        supported = _locked(stream)
+        stream.seek(0)
+        previous = stream.read().strip()
+        _refuse_living(previous, folder / LOCK_FILE, supported=supported)
+        stream.truncate(0)
+        since = datetime.now().isoformat(" ", "minutes")
+        stream.write(f"process {os.getpid()} on {platform.node()}, since {since}, by {_user_name(os.getuid())}\n")
+        stream.flush()
     except OSError as error:
-        return _forbidden(folder, error)
+        stream.close()
+        raise LockError(_not_writable(folder, error)) from error
+    except LockError:
+        stream.close()
+        raise
+    _held.append(stream)
+    return previous
+
+
+def require_writable(folder: Path) -> None:
+    """Raise LockError if a run cannot write in a folder (`.snakemake`) or create it; nothing is written."""
+    if not os.access(folder if folder.exists() else folder.absolute().parent, os.W_OK | os.X_OK):
+        raise LockError(_not_writable(folder, PermissionError(errno.EACCES, os.strerror(errno.EACCES))))
+
+
+def release_run_lock() -> None:
+    """Release the lock that this process holds; do nothing if it holds none."""
+    while _held:
+        with suppress(OSError), _held.pop() as stream:
+            stream.truncate(0)
+
+
+def _opened(path: Path) -> IO[str]:
+    try:
+        path.parent.mkdir(exist_ok=True)
+        return path.open("a+", encoding="utf-8")
+    except OSError as error:
+        raise LockError(_not_writable(path.parent, error)) from error
+
+
+def _locked(stream: IO[str]) -> bool:
+    """Lock a file; return False where the file system has no locks.
+
+    Raises:
+        LockError: another process holds it.
+    """
     try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         stream.seek(0)
-        found = Found(alive=stream.read().strip() or "an unknown one")
-    else:
-        stale = [file for file in (folder / LOCK_FILES).glob("*") if file.is_file()]
-        stream.seek(0)
-        last = stream.read().strip()
-        if stale and last and f" on {platform.node()}," not in last:
-            return Found(alive=f"{last}; if that one is dead, `snakemake --unlock`")  # locks may not reach from node to node
-        for file in stale:
-            file.unlink(missing_ok=True)
-        found = Found(released=bool(stale))
-        stream.truncate(0)
-        began = datetime.now().isoformat(" ", "minutes")
-        stream.write(f"process {os.getpid()} on {platform.node()}, since {began}, of {_name(os.getuid())}\n")
-        stream.flush()
-    with suppress(OSError):  # some file systems know no locks
-        fcntl.flock(stream, fcntl.LOCK_SH)
-    _held.append(stream)
-    return found
+        owner = stream.read().strip() or "an unknown process"
+        msg = f"another run is working in this folder ({owner}); until it ends, only dry runs (-n) are possible"
+        raise LockError(msg) from None
+    except OSError as error:
+        if error.errno not in UNSUPPORTED:
+            raise
+        return False
+    return True
 
 
-def _forbidden(folder: Path, error: OSError) -> Found:
+def _refuse_living(owner: str, path: Path, *, supported: bool) -> None:
+    """Raise LockError if the run named in a lock file may be alive although the lock could be taken."""
+    named = OWNER.match(owner)
+    if named is None:
+        return
+    here = named[2] == platform.node()
+    if not here or (not supported and is_running(int(named[1]))):
+        msg = f"another run may be working in this folder ({owner}); if it is dead, delete {path} and start again"
+        raise LockError(msg)
+
+
+def _not_writable(folder: Path, error: OSError) -> str:
     place = folder.absolute().parent
-    return Found(forbidden=f"{place}, which belongs to {_name(place.stat().st_uid)}, cannot be written: {error.strerror}")
+    return f"{place} (owner: {_user_name(place.stat().st_uid)}) is not writable: {error.strerror or error}"
 
 
-def _name(user: int) -> str:
+def _user_name(user: int) -> str:
     try:
         return pwd.getpwuid(user).pw_name
     except KeyError:

@@ -1,8 +1,7 @@
-"""Files of a workflow that end too early: a disk that was full or a machine that went down may leave such.
+"""Truncated files, such as a full disk or a crashed machine may leave.
 
-Every step writes its files whole or not at all, but what happens to them afterwards is in nobody's hand, and Snakemake looks at
-names and times only. What is looked at here is the end of a file, which every format that is used marks in some way; damage in
-the middle is noticed by the step that reads it.
+Every step writes its files atomically, but they can be damaged later, and Snakemake looks at names and times only. Every format
+in use marks its end, so only the ends of files are read here; the step that reads a file notices damage in its middle.
 """
 
 from __future__ import annotations
@@ -15,45 +14,20 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import BinaryIO
 
-from atombench.io.files import written_whole
-
 PARQUET_MAGIC = b"PAR1"
 LONGEST_HEADER = 100_000_000  # bytes; safetensors' own limit
 
 
-def cut_short(paths: Iterable[Path]) -> list[Path]:
-    """Those of the files that are there and lack their end; a file that cannot be read is left to the step that reads it."""
-    found = []
-    for path in paths:
-        check = CHECKS.get(path.suffix)
-        try:
-            if check is not None and path.is_file() and not check(path):
-                found.append(path)
-        except OSError:
-            continue
-    return found
+def truncated_files(paths: Iterable[Path]) -> list[Path]:
+    """Return the files that exist but are truncated; an unreadable file is left to the step that reads it."""
+    return [path for path in paths if path.suffix in CHECKS and _is_truncated(path)]
 
 
-def still_missing(found: Iterable[Path], ledger: Path) -> list[Path]:
-    """What was removed for lacking its end, now or by an earlier call, and is not there again.
-
-    Snakemake does not miss a file between steps while all that follows it is there; so what was removed is written down until
-    it has been made.
-
-    Args:
-        found: files that are removed now.
-        ledger: list of such files, one per line; kept up to date.
-    """
+def _is_truncated(path: Path) -> bool:
     try:
-        earlier = ledger.read_text(encoding="utf-8").splitlines()
+        return path.is_file() and not CHECKS[path.suffix](path)
     except OSError:
-        earlier = []
-    removed = {str(path) for path in found}
-    missing = sorted(removed | {line for line in earlier if line and not Path(line).exists()})
-    if missing or earlier:
-        with written_whole(ledger) as temporary:
-            temporary.write_text("".join(f"{line}\n" for line in missing), encoding="utf-8")
-    return [Path(line) for line in missing]
+        return False
 
 
 def _json_is_whole(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Sites made from records that tests make up."""
+"""Build sites from synthetic records."""
 
 from __future__ import annotations
 
@@ -8,43 +8,54 @@ from pathlib import Path
 from typing import Any
 
 from atombench.board.rows import make_rows
-from atombench.board.site import build_site
+from atombench.board.site import SiteContent, build_site
 from atombench.board.tables import long_table
-from atombench.records.record import Record, in_order, save_record
-from atombench.records.run_list import RunEntry, boards_listed, save_run
+from atombench.pages.row import Row
+from atombench.records.record import Record
+from atombench.records.run_list import RunEntry, settings_listed
+from atombench.tasks.atom.task import ATOM
+from atombench.tasks.table import find_task
 from atombench.volumes.registry import MniSubjectsRow
+from tests.records.made import listed
 from tests.volumes.on_disk import ABOUT
 
 
 def registry(restricted: bool = False) -> dict[str, Any]:
-    """Rows of the datasets that tests make up."""
+    """Return registry entries of the synthetic datasets."""
     row = {**ABOUT, "kind": "mni-subjects", "template": "t", "template_sha256": "0", "train": 4, "val": 2, "test": 2}
     return {name: MniSubjectsRow.model_validate({**row, "restricted": restricted}) for name in ("toy", "elsewhere")}
 
 
 def stored(folder: Path, *records: Record) -> dict[str, list[RunEntry]]:
-    """Write records and a run list, and list them by board."""
-    paths = []
-    for number, record in enumerate(records):
-        paths.append(folder / "records" / str(number) / "record.json")
-        save_record(paths[-1], record)
-    save_run(folder / "run.json", "test", {}, paths)
-    return boards_listed([folder / "run.json"])
+    """Write records and a run list; return the entries by setting."""
+    return settings_listed([listed(folder, *records)])
+
+
+def build(entries: dict[str, list[RunEntry]], out: Path, datasets: Any = None, processes: int = 1, **more: Any) -> Path:
+    """Build a site from listed records; return its folder."""
+    build_site(SiteContent(entries, registry() if datasets is None else datasets, **more), out, processes)
+    return out
 
 
 def site_of(folder: Path, *records: Record, datasets: Any = None, **more: Any) -> Path:
-    """Build a site of these records; gives its folder."""
-    build_site(stored(folder, *records), registry() if datasets is None else datasets, folder / "out", **more)
-    return folder / "out"
+    """Build a site from records; return its folder."""
+    return build(stored(folder, *records), folder / "out", datasets, **more)
+
+
+def rows_of(*records: Record) -> list[Row]:
+    """Return the rows of the board of these records."""
+    ordered = sorted(records, key=lambda record: record.run.order)
+    return make_rows(find_task(ordered[0].run.task), ordered)[0]
 
 
 def table_of(*records: Record) -> list[dict[str, str]]:
-    """The long table of one board, as a reader of the CSV sees it."""
-    ordered = sorted(records, key=in_order)
-    table = long_table(make_rows(ordered)[0], ordered, [], records[0].unit.board)
+    """Return the long table of one board of `atom`, read back from CSV."""
+    ordered = sorted(records, key=lambda record: record.run.order)
+    setting = ordered[0].run.setting
+    table = long_table(make_rows(ATOM, ordered)[0], ordered, [], setting, ATOM.coordinates(setting.board))
     return list(csv.DictReader(io.StringIO(table.to_csv(index=False))))
 
 
 def text_of(folder: Path) -> str:
-    """All pages of a site, one after another."""
+    """Return the concatenated pages of a site."""
     return "".join(path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*.html")))

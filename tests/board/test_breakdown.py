@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -6,7 +8,7 @@ from atombench.records.record import Record
 from tests.records.made import example, stratum
 
 
-def record(seed: int, hits: int, **changes: object) -> Record:
+def record(seed: int, hits: int, **changes: Any) -> Record:
     strata = [
         stratum("depth", "k 0 to 4", [hits] * 20, [10] * 20),
         stratum("block", "block 13", [0] * 19 + [1], [0] * 19 + [2], chance=0.02),
@@ -14,18 +16,18 @@ def record(seed: int, hits: int, **changes: object) -> Record:
     return example("regismcan", seed, role="network", strata=strata, **changes)
 
 
-def test_cells_are_means_over_seeds_with_their_numbers() -> None:
+def test_cells_contain_means_over_seeds_and_counts() -> None:
     cells = by_stratum([record(1, 2), record(2, 4)])
     assert list(cells) == [("depth", "k 0 to 4"), ("block", "block 13")]
     cell = cells["depth", "k 0 to 4"]["regismcan"]
-    assert cell.found.value == pytest.approx(0.3)
-    assert (cell.volumes, cell.sections, cell.seeds, cell.chance) == (20, 200, 2, 0.01)
+    assert cell.number.value == pytest.approx(0.3)
+    assert (cell.clusters, cell.queries, cell.seeds, cell.chance) == (20, 200, 2, 0.01)
     rare = cells["block", "block 13"]["regismcan"]
-    assert (rare.volumes, rare.sections) == (1, 2)
-    assert rare.found.value == 0.5
+    assert (rare.clusters, rare.queries) == (1, 2)
+    assert rare.number.value == 0.5
 
 
-def test_the_long_table_holds_every_cell() -> None:
+def test_the_long_table_contains_every_cell() -> None:
     table = stratum_table("a", by_stratum([record(1, 2)]))
     assert list(table["stratum"]) == ["k 0 to 4", "block 13"]
     assert set(table["board"]) == {"a"}

@@ -6,99 +6,123 @@ import pytest
 
 from atombench.audit.record import BoardFindings, Source, VolumeFindings
 from atombench.audit.volumes import audit_volumes
-from atombench.board.site import build_site
-from atombench.records.record import Failure
-from atombench.tasks.atom.audit import audit_board
+from atombench.engine.secret_key import VARIABLE, new_key
+from atombench.records.record import Record
+from atombench.tasks.atom.audit import audit, cases_of
 from atombench.tasks.atom.manifest import make_manifest
-from atombench.tasks.atom.secret import VARIABLE, new_key
+from atombench.tasks.atom.shown import Failure, Shown
+from atombench.volumes.curated import Curated
 from atombench.volumes.volume_set import VolumeSet
-from tests.board.made import registry, stored
+from tests.board.made import build, registry, site_of, stored
 from tests.conftest import volume_set
 from tests.records.made import example
 
+CARD = "datasets/toy-cube20.html"
+HARD = "atom-toy-hard-none-x1.html"
 
-def findings(volumes: VolumeSet) -> list[VolumeFindings | BoardFindings]:
+
+def findings(volumes: VolumeSet, gatherings: tuple[str, ...] = ("hard", "uniform")) -> list[VolumeFindings | BoardFindings]:
     sources = [Source(name="toy.npz", algorithm="sha256", checksum="abcdef" * 10)]
-    boards = [audit_board(volumes, make_manifest(volumes, name, "none", 1)) for name in ("hard", "uniform")]
-    return [audit_volumes(volumes, 1, sources), *boards]
+    data = Curated.of(volumes, "cube20")
+    boards = [audit(data, make_manifest(data.index, name, "none", 1)) for name in gatherings]
+    return [audit_volumes(data, sources), *boards]
 
 
-def test_a_card_shows_source_counts_audit_and_pictures(tmp_path: Path) -> None:
-    found = findings(volume_set((6, 2, 3)))
-    record = example("constant")
-    digests = record.digests.model_copy(update={"manifest": found[1].manifest})
-    build_site(stored(tmp_path, record.model_copy(update={"digests": digests})), registry(), tmp_path / "out", findings=found)
-    card = (tmp_path / "out/datasets/toy-x1.html").read_text()
+def of_manifest(record: Record, manifest: str) -> Record:
+    return record.model_copy(update={"digests": record.digests.model_copy(update={"manifest": manifest})})
+
+
+def test_a_card_shows_sources_counts_audit_and_pictures(tmp_path: Path) -> None:
+    audits = findings(volume_set((6, 2, 3)))
+    hard = audits[1]
+    assert isinstance(hard, BoardFindings)
+    out = site_of(tmp_path, of_manifest(example("constant"), hard.manifest), findings=audits)
+    card = (out / CARD).read_text()
     for words in (
-        "sha256 abcdefabcdef", "6 / 2 / 3", "likeness of neighbours", "data:image/png;base64", "plot-histogram", "plot-audit",
-        "hard, split none: test sections", "uniform, split none: test sections", "positions also in training",
-    ):  # fmt: skip
+        "sha256 abcdefabcdef",
+        "6 / 2 / 3",
+        "likeness of neighbours",
+        "data:image/png;base64",
+        "plot-histogram",
+        "plot-audit",
+        "hard: test queries",
+        "uniform: test queries",
+        "positions also in training",
+    ):
         assert words in card
-    page = (tmp_path / "out/index.html").read_text()
-    assert 'href="datasets/toy-x1.html"' in page
-    board = (tmp_path / "out/boards/toy-hard-none-x1.html").read_text()
-    assert "<b>Audit</b> of the test sections" in board
-    assert 'href="../datasets/toy-x1.html"' in board
-    assert 'href="../cases/toy-hard-none-x1.html"' in board
+    page = (out / "index.html").read_text()
+    assert f'href="{CARD}"' in page
+    board = (out / "boards" / HARD).read_text()
+    assert "<b>Audit</b> of the test queries" in board
+    assert f'href="../{CARD}"' in board
+    assert f'href="../cases/{HARD}"' in board
     assert "a look-up" in page
-    cases = (tmp_path / "out/cases/toy-hard-none-x1.html").read_text()
-    assert cases.count('<svg class="case"') == len(found[1].cases)
+    cases = (out / "cases" / HARD).read_text()
+    assert cases.count('<svg class="case"') == len(cases_of(hard)) > 0
     assert '<svg class="case"' in page
-    assert "unlabelled" in (tmp_path / "out/audit.html").read_text()
-    table = pd.read_csv(tmp_path / "out/audit.csv")
-    assert list(table.columns) == ["dataset", "scale", "gathering", "split", "part", "finding", "value"]
-    hard = table[(table["gathering"] == "hard") & (table["part"] == "test")].set_index("finding")["value"]
-    assert hard["positions"] == 168
-    assert 0.25 < hard["unlabelled"] < 0.33
+    assert "unlabelled" in (out / "audit.html").read_text()
+    table = pd.read_csv(out / "audit.csv")
+    assert list(table.columns) == ["dataset", "form", "task", "board", "part", "finding", "value"]
+    mine = table[(table["board"] == "hard-none-x1") & (table["part"] == "test")].set_index("finding")["value"]
+    assert mine["positions"] == 168
+    assert 0.25 < mine["unlabelled"] < 0.33
     assert table[table["finding"] == "volumes_train"]["value"].item() == 6
+    assert set(table[table["board"].notna()]["task"]) == {"atom"}
+    assert set(table[table["board"].isna()]["form"]) == {"cube20"}
 
 
 @pytest.mark.parametrize("rows", [registry(restricted=True), {}])
-def test_a_card_shows_no_picture_and_no_name_unless_the_registry_allows_it(rows: dict[str, Any], tmp_path: Path) -> None:
-    """Whatever the audit file holds: the row may have become restricted after it was written."""
-    found = findings(volume_set((6, 2, 3)))
+def test_a_card_shows_pictures_and_names_only_if_the_registry_allows_it(rows: dict[str, Any], tmp_path: Path) -> None:
+    """The registry decides, not the audit file: a dataset may have become restricted after the audit."""
+    audits = findings(volume_set((6, 2, 3)))
+    hard = audits[1]
+    assert isinstance(hard, BoardFindings)
+    assert cases_of(hard)
     failure = Failure(section=1, volume="v0008", rank=5, box=3, distance_voxel=2, pixels="eA==", there="eA==", answered="eA==")
-    record = example("constant", failures=[failure])
-    record = record.model_copy(update={"digests": record.digests.model_copy(update={"manifest": found[1].manifest})})
-    build_site(stored(tmp_path, record), rows, tmp_path / "out", findings=found)
-    assert found[1].cases
-    pages = [path.read_text() for path in (tmp_path / "out").rglob("*") if path.suffix in (".html", ".csv")]
+    record = example("constant", own=Shown(failures=[failure]).model_dump())
+    out = site_of(tmp_path, of_manifest(record, hard.manifest), datasets=rows, findings=audits)
+    pages = [path.read_text() for path in out.rglob("*") if path.suffix in (".html", ".csv")]
     assert len(pages) == 12
-    assert not list((tmp_path / "out/cases").iterdir())
+    assert not list((out / "cases").iterdir())
     assert not any(word in page for page in pages for word in ("data:image", "v0000", "v0008", "toy.npz"))
-    assert any("the licence of these data does not allow it" in page for page in pages)
+    assert any("the licence of the data does not allow it" in page for page in pages)
 
 
-def test_cards_of_datasets_that_are_gone_are_removed(tmp_path: Path) -> None:
-    results = stored(tmp_path, example("constant"))
-    build_site(results, registry(), tmp_path / "out", findings=findings(volume_set((6, 2, 3))))
-    assert (tmp_path / "out/datasets/toy-x1.html").exists()
-    build_site(results, registry(), tmp_path / "out")
-    assert list((tmp_path / "out/datasets").iterdir()) == []
+def test_cards_of_removed_datasets_are_deleted(tmp_path: Path) -> None:
+    entries = stored(tmp_path, example("constant"))
+    out = build(entries, tmp_path / "out", findings=findings(volume_set((6, 2, 3))))
+    assert (out / CARD).exists()
+    build(entries, out)
+    assert list((out / "datasets").iterdir()) == []
 
 
-def test_boards_of_volumes_that_have_changed_are_left_out(tmp_path: Path) -> None:
+def test_audits_of_boards_drawn_from_other_volumes_are_omitted(tmp_path: Path) -> None:
     old, new = findings(volume_set((6, 2, 3))), findings(volume_set((6, 3, 3)))
-    build_site(stored(tmp_path, example("constant")), {}, tmp_path / "out", findings=[new[0], *old[1:]])
-    assert "No board of this dataset has been audited" in (tmp_path / "out/datasets/toy-x1.html").read_text()
-    assert set(pd.read_csv(tmp_path / "out/audit.csv")["part"].dropna()) == set()
+    out = site_of(tmp_path, example("constant"), datasets={}, findings=[new[0], *old[1:]])
+    assert "No board of this dataset has been audited" in (out / CARD).read_text()
+    assert set(pd.read_csv(out / "audit.csv")["part"].dropna()) == set()
 
 
-def test_cards_are_the_same_when_built_again(tmp_path: Path) -> None:
-    found, results = findings(volume_set((6, 2, 3))), stored(tmp_path, example("constant"))
-    build_site(results, registry(), tmp_path / "a", findings=found)
-    build_site(results, registry(), tmp_path / "b", findings=found[::-1])
-    for name in ("index.html", "audit.csv", "datasets/toy-x1.html"):
+def test_cards_do_not_depend_on_the_order_of_the_audits(tmp_path: Path) -> None:
+    audits, entries = findings(volume_set((6, 2, 3))), stored(tmp_path, example("constant"))
+    build(entries, tmp_path / "a", findings=audits)
+    build(entries, tmp_path / "b", findings=audits[::-1])
+    for name in ("index.html", "audit.csv", CARD):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
-def test_secret_boards_stand_on_no_card_and_in_no_audit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_secret_boards_appear_neither_on_cards_nor_in_audits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     new_key(tmp_path / "key")
     monkeypatch.setenv(VARIABLE, str(tmp_path / "key"))
-    volumes = volume_set((6, 2, 3))
-    secret = audit_board(volumes, make_manifest(volumes, "uniform-secret", "none", 1))
-    build_site(
-        stored(tmp_path, example("constant")), registry(), tmp_path / "out", findings=[*findings(volumes), secret]
-    )  # fmt: skip
-    for path in (tmp_path / "out").rglob("*"):
+    audits = findings(volume_set((6, 2, 3)), ("hard", "uniform", "uniform-secret"))
+    out = site_of(tmp_path, example("constant"), findings=audits)
+    assert any("uniform-secret" in audit.name for audit in audits if isinstance(audit, BoardFindings))
+    for path in out.rglob("*"):
         assert path.suffix not in (".html", ".csv") or "uniform-secret" not in path.read_text()
+
+
+def test_an_audit_of_an_unknown_task_is_omitted(tmp_path: Path) -> None:
+    audits = findings(volume_set((6, 2, 3)))
+    other = audits[1].model_copy(update={"task": "nothing-known"})
+    out = site_of(tmp_path, example("constant"), findings=[audits[0], other])
+    assert "nothing-known" not in (out / CARD).read_text()

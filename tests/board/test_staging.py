@@ -7,7 +7,7 @@ from atombench.board.staging import PREFIX, staging
 from atombench.errors import DataError
 
 
-def test_files_are_moved_when_all_are_made_and_nothing_is_left_behind(tmp_path: Path) -> None:
+def test_files_are_moved_when_all_are_complete_and_the_staging_folder_is_removed(tmp_path: Path) -> None:
     with staging(tmp_path / "out") as stage:
         name = stage.write("a/b.html", "page")
         assert not (tmp_path / "out/a").exists()
@@ -21,7 +21,7 @@ def test_files_are_moved_when_all_are_made_and_nothing_is_left_behind(tmp_path: 
     assert (tmp_path / "out/t.csv").read_text() == "name,value\ny,1\nx,1\n"
 
 
-def test_what_fails_leaves_the_site_as_it_was(tmp_path: Path) -> None:
+def test_a_failure_leaves_the_site_unchanged(tmp_path: Path) -> None:
     (tmp_path / "index.html").write_text("old")
 
     def fail() -> None:
@@ -35,7 +35,7 @@ def test_what_fails_leaves_the_site_as_it_was(tmp_path: Path) -> None:
     assert (tmp_path / "index.html").read_text() == "old"
 
 
-def test_what_a_killed_process_left_is_removed_and_what_a_living_one_writes_is_not(tmp_path: Path) -> None:
+def test_only_the_staging_folders_of_dead_processes_are_removed(tmp_path: Path) -> None:
     dead, alive = tmp_path / f"{PREFIX}99999999-x", tmp_path / f"{PREFIX}{os.getppid()}-x"
     dead.mkdir()
     alive.mkdir()
@@ -44,7 +44,7 @@ def test_what_a_killed_process_left_is_removed_and_what_a_living_one_writes_is_n
     assert [path.name for path in tmp_path.iterdir()] == [alive.name]
 
 
-def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+def test_the_error_names_a_folder_that_is_not_writable(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match=r"cannot write .*file.*check free space"), staging(tmp_path / "file"):
         pass

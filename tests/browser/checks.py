@@ -1,4 +1,4 @@
-"""What must hold of the site of any run, in a browser."""
+"""Helpers for browser tests, and checks that hold for the site of any run."""
 
 from __future__ import annotations
 
@@ -7,63 +7,64 @@ from typing import Any
 
 from tests.browser.chrome import chrome
 
-HARD, UNIFORM = "boards/toy-hard-none-x1.html", "boards/toy-uniform-none-x1.html"
+HARD, UNIFORM = "boards/atom-toy-hard-none-x1.html", "boards/atom-toy-uniform-none-x1.html"
+CASES = "cases/atom-toy-hard-none-x1.html"
 
 
 def at(running: Any, page: Path, address: str = "") -> Any:
-    """Open a page anew, at an address."""
+    """Open a page in a fresh state, with a URL fragment."""
     running.get("about:blank")
     running.get(page.resolve().as_uri() + address)
     return running
 
 
 def wait(running: Any, script: str, message: str = "") -> Any:
-    """Wait until a script gives something true."""
+    """Wait until a script returns a true value."""
     from selenium.webdriver.support.ui import WebDriverWait
 
-    return WebDriverWait(running, 20).until(lambda one: one.execute_script(f"return {script}"), message or script)
+    return WebDriverWait(running, 20).until(lambda driver: driver.execute_script(f"return {script}"), message or script)
 
 
 def drawn(running: Any, page: object) -> None:
-    """Bring every figure of the page to the screen, and wait until it is drawn."""
-    for place in running.execute_script("return [...document.querySelectorAll('.plot[id]')].map(one => one.id)"):
+    """Scroll to every figure of the page and wait until it is drawn."""
+    for place in running.execute_script("return [...document.querySelectorAll('.plot[id]')].map(plot => plot.id)"):
         running.execute_script("document.getElementById(arguments[0]).scrollIntoView()", place)
         wait(running, f"document.getElementById('{place}').querySelector('.main-svg')", f"{place} on {page}")
 
 
 def methods(running: Any) -> list[str]:
-    """Methods in the rows that are shown, from the top."""
+    """Return the methods of the visible rows, from the top."""
     rows = "[...document.querySelectorAll('#table tbody tr[data-method]')]"
     return list(running.execute_script(f"return {rows}.map(row => row.dataset.method)"))
 
 
 SET = """
-const one = document.querySelector(arguments[0]);
-one.value = arguments[1];
-one.dispatchEvent(new Event(arguments[2]));
+const control = document.querySelector(arguments[0]);
+control.value = arguments[1];
+control.dispatchEvent(new Event(arguments[2]));
 """
 
 
 def choose(running: Any, selector: str, value: str) -> None:
-    """Choose an option, as a reader does."""
+    """Choose an option of a select element."""
     running.execute_script(SET, selector, value, "change")
     assert running.execute_script("return document.querySelector(arguments[0]).value", selector) == value
 
 
 def click(running: Any, selector: str) -> None:
-    """Click the first element that fits."""
+    """Click the first element that matches a selector."""
     from selenium.webdriver.common.by import By
 
     running.find_element(By.CSS_SELECTOR, selector).click()
 
 
 def address(running: Any) -> str:
-    """What stands behind the hash sign of the address."""
+    """Return the decoded URL fragment."""
     return running.execute_script("return decodeURIComponent(location.hash)")
 
 
 def check_site(folder: Path, boards: int) -> None:
-    """Open the start page, every board, a method, every dataset and all cases; nothing may fail or ask the network."""
+    """Open the pages of a site and check that nothing fails and no network request is made."""
     with chrome() as running:
         at(running, folder / "index.html")
         assert running.execute_script("return document.querySelectorAll('#table tbody tr').length") == boards

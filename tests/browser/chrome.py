@@ -1,4 +1,4 @@
-"""Chromium without a window, driven by selenium; pages come from the file system."""
+"""Headless Chromium, driven by Selenium; pages are opened from the file system."""
 
 from __future__ import annotations
 
@@ -12,14 +12,22 @@ from typing import Any
 from tests.conftest import needs
 
 FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-quic", "--disable-background-networking",
-    "--disable-sync", "--disable-component-update", "--enable-unsafe-swiftshader", "--window-size=1400,1000",
-)  # fmt: skip
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-sync",
+    "--disable-component-update",
+    "--enable-unsafe-swiftshader",
+    "--window-size=1400,1000",
+)
 
 
 @contextmanager
 def chrome(*more: str, scripts: bool = True, own: int = 0) -> Iterator[Any]:
-    """A browser; afterwards no error may have been logged and no network asked, but a server of our own on port `own`."""
+    """Start a browser; at the end, check that it logged no error and made no network request, except to local port `own`."""
     from selenium import webdriver
     from selenium.webdriver.chrome.options import Options
     from selenium.webdriver.chrome.service import Service
@@ -40,24 +48,24 @@ def chrome(*more: str, scripts: bool = True, own: int = 0) -> Iterator[Any]:
 
 
 def errors(running: Any) -> list[str]:
-    """Errors that the browser has logged since the last call."""
+    """Return the errors logged by the browser since the last call."""
     return [entry["message"] for entry in running.get_log("browser") if entry["level"] == "SEVERE"]
 
 
 def asked(running: Any) -> list[str]:
-    """Addresses that the browser has asked for since the last call."""
+    """Return the addresses requested by the browser since the last call."""
     events = [json.loads(entry["message"])["message"] for entry in running.get_log("performance")]
     return [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
 
 
 def elsewhere(urls: list[str]) -> list[str]:
-    """Those that are not on this machine's file system."""
+    """Return the addresses outside the local file system."""
     return [url for url in urls if not url.startswith(("file:", "data:", "blob:"))]
 
 
 @contextmanager
 def opened(page: Path, *more: str, scripts: bool = True) -> Iterator[Any]:
-    """A page in a browser of its own."""
+    """Open a page in a new browser."""
     with chrome(*more, scripts=scripts) as running:
         running.get(page.resolve().as_uri())
         yield running

@@ -1,4 +1,4 @@
-"""The site for everybody: without script, by keyboard, in both themes, on narrow screens, for assistive technology."""
+"""Accessibility tests: without scripts, by keyboard, in both themes, on narrow screens, with assistive technology."""
 
 import shutil
 import subprocess
@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from tests.browser.checks import HARD, address, at, click
+from tests.browser.checks import CASES, HARD, address, at, click
 from tests.browser.chrome import opened
 from tests.conftest import needs
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long(minutes=3), pytest.mark.xdist_group("browser")]
 AXE = "4.14.1"
 SERIOUS = ("serious", "critical")
 
 
-def test_the_theme_is_the_systems_until_the_reader_chooses(site: Path, browser: Any) -> None:
+def test_the_system_theme_applies_until_the_reader_chooses_another(site: Path, browser: Any) -> None:
     at(browser, site / "index.html")
     paper = "return getComputedStyle(document.body).backgroundColor"
     light = browser.execute_script(paper)
@@ -35,14 +35,14 @@ def test_the_theme_is_the_systems_until_the_reader_chooses(site: Path, browser: 
     assert browser.execute_script(paper) == light
 
 
-def test_everything_is_reached_and_worked_by_the_keyboard(site: Path, browser: Any) -> None:
+def test_all_controls_can_be_reached_and_used_by_keyboard(site: Path, browser: Any) -> None:
     from selenium.webdriver.common.action_chains import ActionChains
     from selenium.webdriver.common.keys import Keys
 
     at(browser, site / HARD)
     here = (
-        "const one = document.activeElement; return one.className + ' ' +"
-        "(one.id || one.dataset.filter || one.closest('th')?.dataset.key || one.tagName)"
+        "const active = document.activeElement; return active.className + ' ' +"
+        "(active.id || active.dataset.filter || active.closest('th')?.dataset.key || active.tagName)"
     )
     seen = []
     for _ in range(60):
@@ -51,8 +51,8 @@ def test_everything_is_reached_and_worked_by_the_keyboard(site: Path, browser: A
         if seen[-1].endswith("recall1"):
             break
     assert seen[0].startswith("skip")
-    assert any(one.endswith(" theme") for one in seen)
-    assert any(one.endswith(" family") for one in seen)
+    assert any(name.endswith(" theme") for name in seen)
+    assert any(name.endswith(" family") for name in seen)
     assert seen[-1].endswith("recall1"), seen
     ActionChains(browser).send_keys(Keys.ENTER).perform()
     assert "sort=recall1.desc" in address(browser)
@@ -63,7 +63,7 @@ def test_everything_is_reached_and_worked_by_the_keyboard(site: Path, browser: A
     assert outline == "solid"
 
 
-def test_without_scripts_all_tables_and_pictures_are_there(site: Path) -> None:
+def test_tables_and_pictures_are_visible_without_scripts(site: Path) -> None:
     from selenium.webdriver.common.by import By
 
     with opened(site / HARD, scripts=False) as running:
@@ -73,14 +73,14 @@ def test_without_scripts_all_tables_and_pictures_are_there(site: Path) -> None:
         assert len(rows[0].find_elements(By.CSS_SELECTOR, "td")) > 20
         assert not running.find_element(By.CSS_SELECTOR, ".tools").is_displayed()
         assert "Figures are drawn by a script" in running.find_element(By.CSS_SELECTOR, ".figures").text
-        running.get((site / "cases/toy-hard-none-x1.html").as_uri())
+        running.get((site / CASES).as_uri())
         assert all(picture.is_displayed() for picture in running.find_elements(By.CSS_SELECTOR, "svg.case"))
         assert not running.find_element(By.CSS_SELECTOR, "#viewer").is_displayed()
 
 
 @pytest.fixture(scope="module")
 def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The source of axe-core, from npm."""
+    """Return the source of axe-core, from npm."""
     npm = shutil.which("npm")
     needs(npm, "npm is not installed")
     folder = tmp_path_factory.mktemp("axe")
@@ -93,7 +93,7 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_assistive_technology_finds_no_serious_obstacle(theme: str, site: Path, axe: str, browser: Any) -> None:
+def test_axe_finds_no_serious_accessibility_problem(theme: str, site: Path, axe: str, browser: Any) -> None:
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": theme}]})
     pages = [
         "index.html",
@@ -102,29 +102,30 @@ def test_assistive_technology_finds_no_serious_obstacle(theme: str, site: Path, 
         "paper.html",
         HARD,
         "methods/regismcan.html",
-        "cases/toy-hard-none-x1.html",
-        "datasets/toy-x1.html",
+        CASES,
+        "datasets/toy-cube20.html",
     ]
-    found = []
+    violations = []
     for name in pages:
         at(browser, site / name)
-        browser.execute_script("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+        browser.execute_script("document.querySelectorAll('details').forEach(element => { element.open = true; })")
         if name == HARD:
             click(browser, "tr[data-method=regismcan] button.open")
-        browser.execute_script("document.querySelectorAll('.columns').forEach(one => { one.open = false; })")
+        browser.execute_script("document.querySelectorAll('.columns').forEach(element => { element.open = false; })")
         browser.execute_cdp_cmd("Runtime.evaluate", {"expression": axe})
         result = browser.execute_async_script(
             "const done = arguments[0]; axe.run(document, {preload: false}).then(done, error => done({failed: String(error)}))"
         )
         assert "failed" not in result, result
         assert len(result["passes"]) > 10
-        found += [(name, one["id"], one["nodes"][0]["html"][:200]) for one in result["violations"] if one["impact"] in SERIOUS]
+        serious = [violation for violation in result["violations"] if violation["impact"] in SERIOUS]
+        violations += [(name, violation["id"], violation["nodes"][0]["html"][:200]) for violation in serious]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
-    assert found == []
+    assert violations == []
 
 
 @pytest.mark.parametrize("width", [320, 800])
-def test_no_page_scrolls_sideways_on_a_narrow_screen(width: int, site: Path, browser: Any) -> None:
+def test_no_page_scrolls_horizontally_on_a_narrow_screen(width: int, site: Path, browser: Any) -> None:
     device = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", device)
     for page in sorted(site.rglob("*.html")):

@@ -1,4 +1,4 @@
-"""The viewer of cases in Chromium: planes, 3D, and what the voxels are."""
+"""Browser tests of the case viewer: planes, 3D view and voxel values."""
 
 import json
 from pathlib import Path
@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.browser.checks import SET, address, at, choose, wait
+from tests.browser.checks import CASES, SET, address, at, choose, wait
 from tests.browser.chrome import opened
 from tests.conftest import volume_set
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long(minutes=3), pytest.mark.xdist_group("browser")]
 
 
-def test_cases_are_looked_at_in_planes_and_in_3d(site: Path) -> None:
-    with opened(site / "cases/toy-hard-none-x1.html") as running:
+def test_cases_are_shown_in_planes_and_in_3d(site: Path) -> None:
+    with opened(site / CASES) as running:
         wait(running, "'ready' in document.documentElement.dataset")
         wait(running, "document.querySelectorAll('.view .main-svg').length >= 8 * 3 - 3")
         assert running.execute_script("return document.getElementById('view-3d').querySelector('canvas') !== null")
@@ -30,16 +30,16 @@ def test_cases_are_looked_at_in_planes_and_in_3d(site: Path) -> None:
         assert running.execute_script("return JSON.stringify(document.getElementById('view-i').data[0].z)") != before
         assert address(running).startswith("#case=1&method=")
         there = address(running)
-    with opened(site / "cases/toy-hard-none-x1.html", "--disable-3d-apis") as running:
-        at(running, site / "cases/toy-hard-none-x1.html", there)
+    with opened(site / CASES, "--disable-3d-apis") as running:
+        at(running, site / CASES, there)
         wait(running, "'ready' in document.documentElement.dataset")
         assert running.execute_script("return document.getElementById('verdict').textContent") == second
-        assert "draws no 3D" in running.execute_script("return document.getElementById('view-3d').textContent")
+        assert "cannot draw 3D" in running.execute_script("return document.getElementById('view-3d').textContent")
 
 
-def test_the_voxels_shown_are_those_of_the_volume(site: Path, browser: Any) -> None:
+def test_the_viewer_shows_the_voxels_of_the_volume(site: Path, browser: Any) -> None:
     volumes = volume_set((6, 2, 3))
-    at(browser, site / "cases/toy-hard-none-x1.html")
+    at(browser, site / CASES)
     wait(browser, "'ready' in document.documentElement.dataset")
     shown = json.loads(browser.execute_script("return document.getElementById('cases').textContent"))
     volume = volumes.volumes[volumes.ids.index(shown["cases"][0]["volume"])]

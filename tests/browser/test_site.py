@@ -1,4 +1,4 @@
-"""The site in a real headless Chromium, from the file system: every page and every control."""
+"""Browser tests of the site: every page and every control."""
 
 import json
 import re
@@ -13,14 +13,13 @@ from typing import Any
 import pytest
 from selenium.webdriver.support.ui import WebDriverWait
 
-from atombench.board.site import build_site
-from tests.board.made import stored
+from tests.board.made import site_of
 from tests.browser.checks import HARD, SET, UNIFORM, address, at, choose, click, drawn, methods, wait
 from tests.browser.chrome import asked, chrome, elsewhere, opened
 from tests.conftest import ROOT, needs
 from tests.records.made import example
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long(minutes=3), pytest.mark.xdist_group("browser")]
 
 
 def test_every_page_loads_and_draws_without_an_error_or_a_request(site: Path, browser: Any) -> None:
@@ -29,37 +28,37 @@ def test_every_page_loads_and_draws_without_an_error_or_a_request(site: Path, br
     for page in pages:
         at(browser, page)
         wait(browser, "document.readyState === 'complete'")
-        browser.execute_script("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+        browser.execute_script("document.querySelectorAll('details').forEach(element => { element.open = true; })")
         drawn(browser, page)
         assert browser.execute_script("return document.title")
         assert not browser.execute_script("return /\\bNaN\\b|undefined|\\[object/.test(document.body.innerText)"), page
-    found = asked(browser)
-    assert len(found) > len(pages)
-    assert elsewhere(found) == []
+    requests = asked(browser)
+    assert len(requests) > len(pages)
+    assert elsewhere(requests) == []
 
 
-def test_figures_show_what_was_measured_and_say_why_where_there_is_none(site: Path, browser: Any) -> None:
+def test_figures_show_the_measured_values_or_state_why_they_are_empty(site: Path, browser: Any) -> None:
     at(browser, site / HARD)
     drawn(browser, HARD)
-    points = "[...document.querySelectorAll('.figure .plot')].map(one => one.querySelectorAll('.scatterlayer .point').length)"
+    points = "[...document.querySelectorAll('.figure .plot')].map(plot => plot.querySelectorAll('.scatterlayer .point').length)"
     counts = browser.execute_script(f"return {points}")
     assert len(counts) == 6
     assert min(counts) > 1
-    found = browser.execute_script("return document.querySelector('[data-plot^=plot-severity]').textContent")
-    severity = json.loads(found)
+    content = browser.execute_script("return document.querySelector('[data-plot^=plot-severity]').textContent")
+    severity = json.loads(content)
     (mine,) = [trace for trace in severity["data"] if trace["name"] == "regismcan"]
     assert mine["x"] == [0, 1, 2]
     assert mine["y"][0] > mine["y"][1] > mine["y"][2]
     at(browser, site / UNIFORM)
-    assert "asked at one severity only" in browser.execute_script("return document.querySelector('.figures').innerText")
+    assert "results at one severity only" in browser.execute_script("return document.querySelector('.figures').innerText")
 
 
-def test_a_table_is_sorted_searched_and_filtered_and_its_address_brings_it_back(site: Path, browser: Any) -> None:
+def test_sorting_search_and_filters_are_restored_from_the_address(site: Path, browser: Any) -> None:
     at(browser, site / HARD)
-    everybody = ["exhaustive", "sent-in", "ran-here", "regismcan", "constant", "lost", "chance"]
-    assert methods(browser) == everybody
+    all_methods = ["exhaustive", "sent-in", "ran-here", "regismcan", "constant", "lost", "chance"]
+    assert methods(browser) == all_methods
     click(browser, "th[data-key=method] .dt-column-title, th[data-key=method]")
-    assert methods(browser) == sorted(everybody)
+    assert methods(browser) == sorted(all_methods)
     assert "sort=method.asc" in address(browser)
     head = browser.execute_script("return document.querySelector('th[data-key=method]').getAttribute('aria-sort')")
     assert head == "ascending"
@@ -74,14 +73,14 @@ def test_a_table_is_sorted_searched_and_filtered_and_its_address_brings_it_back(
     assert methods(browser) == ["sent-in"]
     assert browser.execute_script("return document.querySelector('[data-filter=family]').value") == "submission"
     click(browser, "[data-reset]")
-    assert methods(browser) == everybody
+    assert methods(browser) == all_methods
     assert address(browser) == ""
-    for mark, found in (("self-reported", ["sent-in"]), ("reproduced", ["ran-here"]), ("failed", ["lost"])):
+    for mark, expected in (("self-reported", ["sent-in"]), ("reproduced", ["ran-here"]), ("failed", ["lost"])):
         choose(browser, "[data-filter=marked]", mark)
-        assert methods(browser) == found
+        assert methods(browser) == expected
 
 
-def test_nonsense_in_the_address_is_passed_over(site: Path, browser: Any) -> None:
+def test_invalid_fragments_are_ignored(site: Path, browser: Any) -> None:
     for nonsense in (
         "#sort=nothing.desc&family=<b>&open={&columns=..",
         "#open=[null,7,{}]",
@@ -95,9 +94,9 @@ def test_nonsense_in_the_address_is_passed_over(site: Path, browser: Any) -> Non
         assert browser.execute_script("return document.querySelector('.tools').hidden") is False
 
 
-def test_columns_are_chosen_and_stay_in_the_address(site: Path, browser: Any) -> None:
+def test_chosen_columns_are_restored_from_the_address(site: Path, browser: Any) -> None:
     at(browser, site / HARD)
-    heads = "return [...document.querySelectorAll('#table thead th')].map(one => one.dataset.key)"
+    heads = "return [...document.querySelectorAll('#table thead th')].map(head => head.dataset.key)"
     assert "train" not in browser.execute_script(heads)
     click(browser, ".columns summary")
     click(browser, "[data-column=train]")
@@ -110,7 +109,7 @@ def test_columns_are_chosen_and_stay_in_the_address(site: Path, browser: Any) ->
     assert "recall5" not in browser.execute_script(heads)
 
 
-def test_a_row_opens_to_where_its_numbers_come_from(site: Path, browser: Any) -> None:
+def test_an_opened_row_shows_the_provenance_of_its_numbers(site: Path, browser: Any) -> None:
     at(browser, site / HARD)
     click(browser, "tr[data-method=regismcan] button.open")
     text = browser.execute_script("return document.querySelector('td.opened').innerText")
@@ -125,24 +124,24 @@ def test_a_row_opens_to_where_its_numbers_come_from(site: Path, browser: Any) ->
     assert 'open=["regismcan"]' in address(browser)
 
 
-def test_the_way_to_another_board_keeps_what_was_chosen(site: Path, browser: Any) -> None:
+def test_switching_to_another_board_keeps_the_table_options(site: Path, browser: Any) -> None:
     at(browser, site / HARD, "#sort=method.desc&family=submission")
     assert methods(browser) == ["sent-in", "ran-here"]
-    browser.execute_script(SET, "[data-way]", "toy-uniform-none-x1.html", "change")
-    wait(browser, "location.pathname.endsWith('toy-uniform-none-x1.html')")
+    browser.execute_script(SET, "[data-way]", "atom-toy-uniform-none-x1.html", "change")
+    wait(browser, "location.pathname.endsWith('atom-toy-uniform-none-x1.html')")
     wait(browser, "'ready' in document.documentElement.dataset")
     assert methods(browser) == ["sent-in", "ran-here"]
 
 
-def test_the_start_page_filters_boards_and_leads_to_them(site: Path, browser: Any) -> None:
+def test_the_start_page_filters_boards_and_links_to_them(site: Path, browser: Any) -> None:
     at(browser, site / "index.html")
-    choose(browser, "[data-filter=degradation]", "histology")
-    choose(browser, "[data-filter=severity]", "2")
+    choose(browser, "[data-filter=gathering]", "hard")
+    choose(browser, "[data-filter=condition]", "histology-2")
     rows = "return [...document.querySelectorAll('#table tbody tr')].map(row => row.querySelector('th').innerText)"
-    assert browser.execute_script(rows) == ["toy, hard, histology 2"]
-    assert address(browser) == "#degradation=histology&severity=2"
+    assert browser.execute_script(rows) == ["toy, hard, histology-2"]
+    assert address(browser) == "#gathering=hard&condition=histology-2"
     click(browser, "#table tbody th a")
-    wait(browser, "location.pathname.endsWith('boards/toy-hard-none-x1-histology-2.html')")
+    wait(browser, "location.pathname.endsWith('boards/atom-toy-hard-none-x1-histology-2.html')")
 
 
 def test_files_are_downloaded_from_a_server_and_open_from_the_file_system(site: Path, tmp_path: Path) -> None:
@@ -152,21 +151,24 @@ def test_files_are_downloaded_from_a_server_and_open_from_the_file_system(site: 
         running.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
         running.get(f"http://127.0.0.1:{server.server_port}/{HARD}")
         for ending in ("csv", "json", "bib"):
-            path = tmp_path / f"toy-hard-none-x1.{ending}"
+            path = tmp_path / f"atom-toy-hard-none-x1.{ending}"
             click(running, f"a[download][href$='.{ending}']")
-            WebDriverWait(running, 20).until(lambda _, path=path: path.is_file() and path.stat().st_size)
+            WebDriverWait(running, 20).until(partial(_has_content, path))
             assert path.read_bytes() == (site / "boards" / path.name).read_bytes()
         server.shutdown()
     with opened(site / HARD) as running:
-        click(running, "a[download][href$='.json']")  # a browser takes files of the file system for strangers to each other
+        click(running, "a[download][href$='.json']")  # browsers treat local files as separate origins
         wait(running, "location.pathname.endsWith('.json')")
         assert json.loads(running.execute_script("return document.body.innerText"))["board"]["dataset"] == "toy"
 
 
-def test_a_long_table_comes_page_by_page(tmp_path: Path) -> None:
+def _has_content(path: Path, _: Any) -> bool:
+    return path.is_file() and path.stat().st_size > 0
+
+
+def test_a_long_table_is_split_into_pages(tmp_path: Path) -> None:
     records = [example(f"method-{number:03d}", rate=0.001 * number, role="network") for number in range(250)]
-    build_site(stored(tmp_path, *records), {}, tmp_path / "out")
-    with opened(tmp_path / "out" / HARD) as running:
+    with opened(site_of(tmp_path, *records, datasets={}) / HARD) as running:
         assert len(methods(running)) == 100
         running.execute_script(SET, "[data-search]", "method-249", "input")
         assert methods(running) == ["method-249"]

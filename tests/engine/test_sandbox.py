@@ -1,4 +1,4 @@
-"""Methods of others run in a child process, and can do no harm there that the system lets us prevent."""
+"""Submitted methods run in a child process that is confined as far as the system allows."""
 
 import os
 import socket
@@ -12,21 +12,23 @@ import psutil
 import pytest
 
 from atombench.engine import external
-from atombench.engine.contract import Resources, make_training
+from atombench.engine.answers import check_answers
+from atombench.engine.contract import Resources
 from atombench.engine.failure import MethodFailure
-from atombench.engine.registry import build, code_of, entry_of
 from atombench.engine.sandbox import parent as sandbox
 from atombench.engine.sandbox.parent import SandboxedMethod, landlock_works, namespaces, seccomp_works
 from atombench.errors import ConfigError
 from atombench.submissions.new_method import new_method
 from atombench.tasks.atom.manifest import Manifest
 from atombench.tasks.atom.queries import make_queries
-from atombench.volumes.volume_set import VolumeSet
+from atombench.tasks.atom.task import ATOM
+from atombench.tasks.atom.training import make_training
+from atombench.volumes.curated import Curated
 from tests.conftest import needs
 
 HEAD = """
 import numpy as np
-from atombench.engine.contract import Options, Predictions
+from atombench.engine.contract import Answers, Options
 
 class Mine:
     Options = Options
@@ -38,43 +40,51 @@ class Mine:
         return {}
     def predict(self, weights, queries, resources):
         PREDICT
-        return Predictions(boxes=np.random.default_rng(0).random((len(queries), 729), dtype=np.float32))
+        return Answers(boxes=np.random.default_rng(0).random((len(queries), 729), dtype=np.float32))
 """
 YAML = "name: mine\nmethod: {{file: method.py, cls: Mine, memory_mb: {memory}, minutes: 1}}\n"
 
 
-def made(root: Path, fit: str = "pass", predict: str = "pass", memory: int = 1500) -> SandboxedMethod:
-    """A method that does something odd."""
+@pytest.fixture(autouse=True)
+def temporary(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the temporary folder of the test, in which the platform creates the folders of child processes."""
+    folder = tmp_path_factory.mktemp("temporary")
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+def submitted(root: Path, fit: str = "pass", predict: str = "pass", memory: int = 1500) -> SandboxedMethod:
+    """Return a submitted method that executes the given statements."""
     folder = root / "mine"
     folder.mkdir()
     (folder / "method.py").write_text(HEAD.replace("FIT", fit).replace("PREDICT", predict))
     (folder / "submission.yaml").write_text(YAML.format(memory=memory))
-    return SandboxedMethod("mine", {}, root)
+    return SandboxedMethod("mine", {}, ATOM.answers, root)
 
 
-def fitted(method: SandboxedMethod, toy: VolumeSet, manifest: Manifest) -> None:
-    method.fit(make_training(toy, manifest), Resources(seed=1))
+def fitted(method: SandboxedMethod, data: Curated, manifest: Manifest) -> None:
+    method.fit(make_training(data, manifest), Resources(seed=1))
 
 
-def test_a_method_learns_and_answers_in_its_child(toy: VolumeSet, toy_manifest: Manifest, tmp_path: Path) -> None:
+def test_a_method_trains_and_predicts_in_its_child_process(toy_data: Curated, toy_manifest: Manifest, tmp_path: Path) -> None:
     new_method("template", tmp_path)
-    method = SandboxedMethod("template", {"weight": 0.25}, tmp_path)
+    method = SandboxedMethod("template", {"weight": 0.25}, ATOM.answers, tmp_path)
     resources = Resources(seed=1, curve=tmp_path / "curve.jsonl")
-    weights = method.fit(make_training(toy, toy_manifest), resources)
-    queries = make_queries(toy, toy_manifest)
+    weights = method.fit(make_training(toy_data, toy_manifest), resources)
+    queries = make_queries(toy_data, toy_manifest)
     found = method.predict(weights, queries, resources)
-    found.check(len(queries))
+    check_answers(found, ATOM.answers, len(queries))
     assert found.about["parameters"] == 729
     assert found.about["sandbox"]["memory_mb"] == 2000
     assert "submitted_method" not in sys.modules
     assert (tmp_path / "curve.jsonl").read_text() == ""
 
 
-def test_what_a_method_may_not_do_ends_it(toy: VolumeSet, toy_manifest: Manifest, tmp_path: Path) -> None:
+def test_forbidden_actions_end_a_method(toy_data: Curated, toy_manifest: Manifest, tmp_path: Path) -> None:
     needs(landlock_works() and seccomp_works(), "Landlock and libseccomp")
     outside = tmp_path / "outside.txt"
     outside.write_text("before")
-    for number, deed in enumerate((
+    actions = (
         f"open({str(outside)!r}, 'w').write('after')",
         f"open({str(outside)!r}).read()",
         f"import os; os.unlink({str(outside)!r})",
@@ -84,119 +94,126 @@ def test_what_a_method_may_not_do_ends_it(toy: VolumeSet, toy_manifest: Manifest
         f"import socket; s = socket.socket(socket.AF_UNIX); s.connect({str(tmp_path / 'socket')!r})",
         "import socket; s = socket.socket(socket.AF_UNIX); s.bind('here')",
         "import os; os.mkfifo('pipe')",
-    )):  # fmt: skip
+    )
+    for number, action in enumerate(actions):
         root = tmp_path / str(number)
         root.mkdir()
-        with pytest.raises(MethodFailure, match="training: ended with status"):
-            fitted(made(root, fit=deed), toy, toy_manifest)
+        with pytest.raises(MethodFailure, match="training: exited with status"):
+            fitted(submitted(root, fit=action), toy_data, toy_manifest)
     assert outside.read_text() == "before"
     assert not (tmp_path / "new").exists()
 
 
-def test_modes_and_times_of_files_outside_stay_as_they_are(toy: VolumeSet, toy_manifest: Manifest, tmp_path: Path) -> None:
+def test_modes_and_times_of_other_files_stay_unchanged(toy_data: Curated, toy_manifest: Manifest, tmp_path: Path) -> None:
     needs(seccomp_works(), "libseccomp")
     outside = tmp_path / "outside.txt"
     outside.write_text("x")
     before = outside.stat()
-    deed = f"import os; os.chmod({str(outside)!r}, 0o777); os.utime({str(outside)!r}, (1, 1)); os.chown({str(outside)!r}, 1, 1)"
-    fitted(made(tmp_path, fit=deed), toy, toy_manifest)
+    action = (
+        f"import os; os.chmod({str(outside)!r}, 0o777); os.utime({str(outside)!r}, (1, 1)); os.chown({str(outside)!r}, 1, 1)"
+    )
+    fitted(submitted(tmp_path, fit=action), toy_data, toy_manifest)
     after = outside.stat()
     assert (after.st_mode, after.st_mtime_ns, after.st_uid) == (before.st_mode, before.st_mtime_ns, before.st_uid)
 
 
-def test_nothing_that_a_method_leaves_leads_the_platform_astray(toy: VolumeSet, toy_manifest: Manifest, tmp_path: Path) -> None:
-    """Links, endless prints, deep folders and files in place of what is read afterwards."""
+def test_malicious_outputs_of_a_method_are_detected(
+    toy_data: Curated, toy_manifest: Manifest, tmp_path: Path, temporary: Path
+) -> None:
+    """Links, endless output, deep folders, and other files in place of the outputs."""
     secret = tmp_path / "secret"
     secret.write_text("hunter2")
-    for number, (deed, told) in enumerate((
-        (f"import os; os.symlink({str(secret)!r}, 'said.txt'); os._exit(1)", "without a word"),
-        (f"import os; os.symlink({str(secret)!r}, 'out.safetensors'); os._exit(0)", "is a link, or no file"),
-        ("import os; os.mkdir('out.safetensors'); os._exit(0)", "is a link, or no file"),
+    actions = (
+        (f"import os; os.symlink({str(secret)!r}, 'said.txt'); os._exit(1)", "no error message"),
+        (f"import os; os.symlink({str(secret)!r}, 'out.safetensors'); os._exit(0)", "is not a regular file"),
+        ("import os; os.mkdir('out.safetensors'); os._exit(0)", "is not a regular file"),
         ("import os; f = open('out.safetensors', 'wb'); f.truncate(10**12); os._exit(0)", "has 1000000000000 bytes"),
         (f"import os; os.symlink({str(secret)!r}, 'curve.jsonl'); raise ValueError('end')", "ValueError: end"),
         ("import os\n        for n in range(1500): os.mkdir('d'); os.chdir('d')\n        raise ValueError('deep')", "deep"),
         ("while True: print('x' * 100000)", "printed more than"),
-    )):  # fmt: skip
+    )
+    for number, (action, message) in enumerate(actions):
         root = tmp_path / str(number)
         root.mkdir()
-        with pytest.raises(MethodFailure, match=told) as error:
-            fitted(made(root, fit=deed), toy, toy_manifest)
+        with pytest.raises(MethodFailure, match=message) as error:
+            fitted(submitted(root, fit=action), toy_data, toy_manifest)
         assert "hunter2" not in str(error.value)
-    assert not list(Path(tempfile.gettempdir()).glob("atombench-method-*"))
+    assert list(temporary.iterdir()) == []
 
 
-def test_a_method_has_no_network(toy: VolumeSet, toy_manifest: Manifest, tmp_path: Path) -> None:
+def test_a_method_has_no_network(toy_data: Curated, toy_manifest: Manifest, tmp_path: Path) -> None:
     needs(namespaces(), "unshare with a network namespace")
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        with pytest.raises(MethodFailure, match=r"ended with status 1: (OSError|ConnectionRefusedError|PermissionError)"):
-            fitted(made(tmp_path, fit=f"import socket; socket.create_connection(('127.0.0.1', {port}), 5)"), toy, toy_manifest)
+        method = submitted(tmp_path, fit=f"import socket; socket.create_connection(('127.0.0.1', {port}), 5)")
+        with pytest.raises(MethodFailure, match=r"exited with status 1: (OSError|ConnectionRefusedError|PermissionError)"):
+            fitted(method, toy_data, toy_manifest)
         server.settimeout(0.5)
         with pytest.raises(TimeoutError):
             server.accept()
 
 
-def test_limits_of_memory_and_time_are_kept(
-    toy: VolumeSet, toy_manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_limits_of_memory_and_time_are_enforced(
+    toy_data: Curated, toy_manifest: Manifest, tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    greedy = made(tmp_path, fit="x = np.ones((200, 1024, 1024)); import time; time.sleep(60)", memory=400)
-    with pytest.raises(MethodFailure, match=r"used \d+ MB, more than the 400 MB"):
-        fitted(greedy, toy, toy_manifest)
+    greedy = submitted(tmp_path, fit="x = np.ones((200, 1024, 1024)); import time; time.sleep(60)", memory=400)
+    with pytest.raises(MethodFailure, match=r"used \d+ MB, more than its limit of 400 MB"):
+        fitted(greedy, toy_data, toy_manifest)
     (tmp_path / "slow").mkdir()
-    slow = made(tmp_path / "slow", fit="import time; time.sleep(600)")
+    slow = submitted(tmp_path / "slow", fit="import time; time.sleep(600)")
     clock, start = time.monotonic, time.monotonic()
     monkeypatch.setattr(sandbox.time, "monotonic", lambda: start + 60 * (clock() - start))
-    with pytest.raises(MethodFailure, match="took more than the 1 minutes"):
-        fitted(slow, toy, toy_manifest)
-    assert not [p for p in psutil.process_iter() if sandbox.CHILD in " ".join(_line(p))]
+    with pytest.raises(MethodFailure, match="took more than its limit of 1 minutes"):
+        fitted(slow, toy_data, toy_manifest)
+    assert not [process for process in psutil.process_iter() if str(temporary) in " ".join(_command(process))]
 
 
-def _line(process: psutil.Process) -> list[str]:
+def _command(process: psutil.Process) -> list[str]:
     try:
-        found: list[str] = process.cmdline()
+        command: list[str] = process.cmdline()
     except psutil.Error:
         return []
-    return found
+    return command
 
 
 @pytest.mark.parametrize(
     ("fit", "predict", "reason"),
     [
-        ("raise ValueError('no luck')", "pass", "training: ended with status 1: ValueError: no luck"),
-        ("import os; os._exit(7)", "pass", "training: ended with status 7"),
-        ("return {'a': object()}", "pass", "training: ended with status 1"),
-        ("pass", "return None", "predicting: ended with status 1"),
-        ("pass", "return Predictions(boxes=np.zeros((1, 729), np.float32))", r"expected boxes of shape \(672, 729\)"),
-        ("pass", "return Predictions(boxes=np.full((len(queries), 729), np.nan, np.float32))", "NaN"),
-        ("pass", "open('out.safetensors', 'w').write('x'); import os; os._exit(0)", "left no usable arrays"),
-        ("pass", "import os; os.symlink('/etc/passwd', 'out.safetensors'); os._exit(0)", "is a link, or no file"),
+        ("raise ValueError('no luck')", "pass", "training: exited with status 1: ValueError: no luck"),
+        ("import os; os._exit(7)", "pass", "training: exited with status 7"),
+        ("return {'a': object()}", "pass", "training: exited with status 1"),
+        ("pass", "return None", "predicting: exited with status 1"),
+        ("pass", "return Answers(boxes=np.zeros((1, 729), np.float32))", r"expected boxes of shape \(672, 729\)"),
+        ("pass", "return Answers(boxes=np.full((len(queries), 729), np.nan, np.float32))", "NaN"),
+        ("pass", "open('out.safetensors', 'w').write('x'); import os; os._exit(0)", "wrote no valid arrays"),
+        ("pass", "import os; os.symlink('/etc/passwd', 'out.safetensors'); os._exit(0)", "is not a regular file"),
     ],
 )
-def test_a_method_that_fails_says_why(
-    fit: str, predict: str, reason: str, toy: VolumeSet, toy_manifest: Manifest, tmp_path: Path
+def test_the_reason_of_a_failing_method_is_reported(
+    fit: str, predict: str, reason: str, toy_data: Curated, toy_manifest: Manifest, tmp_path: Path
 ) -> None:
-    method = made(tmp_path, fit, predict)
+    method = submitted(tmp_path, fit, predict)
 
     def run() -> None:
-        weights = method.fit(make_training(toy, toy_manifest), Resources(seed=1))
-        method.predict(weights, make_queries(toy, toy_manifest), Resources(seed=1))
+        weights = method.fit(make_training(toy_data, toy_manifest), Resources(seed=1))
+        method.predict(weights, make_queries(toy_data, toy_manifest), Resources(seed=1))
 
     with pytest.raises(MethodFailure, match=reason):
         run()
 
 
-def test_the_child_is_told_no_secrets(
-    toy: VolumeSet, toy_manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_child_process_receives_no_secrets(
+    toy_data: Curated, toy_manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOME_PASSWORD", "hunter2")
-    method = made(
-        tmp_path, fit="import os; return {'told': np.array([name in os.environ for name in ('SOME_PASSWORD', 'PATH')])}"
+    method = submitted(
+        tmp_path, fit="import os; return {'present': np.array([name in os.environ for name in ('SOME_PASSWORD', 'PATH')])}"
     )
-    told = method.fit(make_training(toy, toy_manifest), Resources(seed=1))["told"]
-    assert told.tolist() == [False, True]
+    present = method.fit(make_training(toy_data, toy_manifest), Resources(seed=1))["present"]
+    assert present.tolist() == [False, True]
 
 
-def test_curves_and_facts_of_a_method_are_taken_with_care(tmp_path: Path) -> None:
+def test_invalid_curves_and_facts_of_a_method_are_filtered(tmp_path: Path) -> None:
     curve = tmp_path / "curve.jsonl"
     curve.write_text('{"step": 1, "val/score": 0.5}\nnonsense\n{"step": "x"}\n[]\n{"step": 2, "a": NaN}\n{"no": 1}\n')
     assert sandbox._curve(curve) == '{"step": 1, "val/score": 0.5}\n{"step": 2}\n'
@@ -204,41 +221,43 @@ def test_curves_and_facts_of_a_method_are_taken_with_care(tmp_path: Path) -> Non
     assert sandbox._facts("[" * 5000) == {}
 
 
-def test_a_submitted_method_is_found_by_name_and_bound_to_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_submitted_method_is_found_by_name_and_its_digest_covers_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     folder = new_method("grey-thing")
-    external.stated.cache_clear()
-    entry = entry_of("grey-thing")
+    external.read_submission.cache_clear()
+    entry = ATOM.registry.entry("grey-thing")
     assert (entry.role, entry.learned, entry.seeded) == ("submission", False, False)
-    assert isinstance(build("grey-thing", {}), SandboxedMethod)
-    before = code_of("grey-thing", "atombench.commands.train")
+    assert isinstance(ATOM.registry.build("grey-thing", {}), SandboxedMethod)
+    before = ATOM.registry.code("grey-thing", "atombench.commands.train")
     (folder / "method.py").write_text((folder / "method.py").read_text() + "\n# changed\n")
-    assert code_of("grey-thing", "atombench.commands.train") != before
+    assert ATOM.registry.code("grey-thing", "atombench.commands.train") != before
     (folder / "submission.yaml").write_text("name: other\n")
-    external.stated.cache_clear()
+    external.read_submission.cache_clear()
     with pytest.raises(ConfigError, match="name must be that of the folder"):
-        entry_of("grey-thing")
-    with pytest.raises(ConfigError, match="unknown method 'nothing-here'"):
-        entry_of("nothing-here")
+        ATOM.registry.entry("grey-thing")
+    with pytest.raises(ConfigError, match="unknown method of atom 'nothing-here'"):
+        ATOM.registry.entry("nothing-here")
 
 
 @pytest.mark.parametrize("name", ["Bad", "a", "constant", "-x", "a--b", "x" * 41, "../up"])
-def test_a_new_method_needs_a_name_of_its_own(name: str, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"expected a name|taken by"):
+def test_a_new_method_needs_a_valid_unused_name(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"expected a name|built-in method"):
         new_method(name, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_new_method_overwrites_nothing(tmp_path: Path) -> None:
     new_method("mine-too", tmp_path)
-    with pytest.raises(ConfigError, match="is there already"):
+    with pytest.raises(ConfigError, match="already exists"):
         new_method("mine-too", tmp_path)
 
 
-def test_arrays_go_into_the_child_as_they_are(toy: VolumeSet, toy_manifest: Manifest, tmp_path: Path) -> None:
-    """What the child sees is what a method of the platform sees."""
-    training = make_training(toy, toy_manifest)
-    method = made(tmp_path, fit="return {'v': training.volumes, 'c': training.train.centres, 'n': training.val.normals}")
+def test_arrays_are_passed_to_the_child_process_unchanged(toy_data: Curated, toy_manifest: Manifest, tmp_path: Path) -> None:
+    """A submitted method receives the same arrays as a built-in method."""
+    training = make_training(toy_data, toy_manifest)
+    method = submitted(tmp_path, fit="return {'v': training.volumes, 'c': training.train.centres, 'n': training.val.normals}")
     found = method.fit(training, Resources(seed=1))
     for name, expected in (("v", training.volumes), ("c", training.train.centres), ("n", training.val.normals)):
         assert np.array_equal(found[name], expected)

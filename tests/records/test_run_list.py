@@ -1,131 +1,174 @@
+"""Run lists: which records are shown, which are left out, and why."""
+
+import json
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
+from atombench.audit.listed import load_audits
 from atombench.audit.record import save_findings
 from atombench.audit.volumes import audit_volumes
-from atombench.board.site import build_site
 from atombench.errors import DataError
-from atombench.records.record import Record, Unit, save_record, unquoted
-from atombench.records.run_list import boards_listed, load_audits, load_board, load_results, save_run
-from atombench.tasks.atom.audit import audit_board
+from atombench.records.board import Board
+from atombench.records.record import save_record
+from atombench.records.run import Run
+from atombench.records.run_list import LostRun, load_lost, load_results, load_setting, save_run, settings_listed
+from atombench.tasks.atom.audit import audit
 from atombench.tasks.atom.manifest import make_manifest
-from tests.board.made import stored
+from atombench.tasks.table import protocol_version_of
+from atombench.volumes.curated import Curated
 from tests.conftest import volume_set
-from tests.records.made import example
+from tests.records.made import example, listed
+
+CLEAN = "atom/toy/hard-none-x1/clean"
 
 
-def test_runs_of_two_manifests_or_protocols_never_share_a_board(tmp_path: Path) -> None:
+def test_runs_with_different_manifests_are_never_on_one_board(tmp_path: Path) -> None:
     old = example("random")
     older = old.training.model_copy(update={"started": "2025-01-01T00:00:00+00:00"})
     digests = old.digests.model_copy(update={"manifest": "9" * 64})
-    listed = stored(tmp_path, example(), old.model_copy(update={"digests": digests, "training": older}))
-    kept, left_out = load_results([tmp_path / "run.json"])
-    assert [result.record.unit.method for result in kept] == ["constant"]
-    assert left_out == [f"{old.unit.key}: its board has a newer manifest"]
-    build_site(listed, {}, tmp_path / "out")
-    assert "1 file is left out" in (tmp_path / "out" / "index.html").read_text()
-    with pytest.raises(DataError, match=r"is of protocol 0\.1, expected"):
-        stored(tmp_path, example(protocol_version="0.1"))
+    path = listed(tmp_path, example(), old.model_copy(update={"digests": digests, "training": older}))
+    kept, left_out = load_results([path], protocol_version_of)
+    assert [result.record.run.method for result in kept] == ["constant"]
+    assert left_out == [f"{old.run.key}: its board has a newer manifest"]
 
 
-def test_a_record_that_another_run_replaced_counts_once(tmp_path: Path) -> None:
-    stored(tmp_path, example("constant"), example("regismcan", 1, 0.5, role="network"))
-    first, _ = load_results([tmp_path / "run.json"])
-    path = next(result.path for result in first if result.record.unit.method == "regismcan")
-    save_record(path, example("regismcan", 1, 0.9, role="network"))
-    kept, left_out = load_results([tmp_path / "run.json"])
-    assert [result.record.unit.method for result in kept] == ["constant"]
+def test_a_record_of_another_protocol_version_is_left_out(tmp_path: Path) -> None:
+    path = listed(tmp_path, example("constant"), example("random", protocol_version="0.1"))
+    kept, left_out = load_results([path], protocol_version_of)
+    assert [result.record.run.method for result in kept] == ["constant"]
+    assert len(left_out) == 1
+    assert "is of protocol 0.1, expected 1.0" in left_out[0]
+    with pytest.raises(DataError, match=r"no records to show; .*is of protocol 1\.0, expected 2\.0"):
+        load_results([path], lambda task: "2.0")
+
+
+def test_a_replaced_record_is_shown_once(tmp_path: Path) -> None:
+    path = listed(tmp_path, example("constant"), example("regismcan", 1, 0.5, role="network"))
+    first, _ = load_results([path], protocol_version_of)
+    record = next(result.path for result in first if result.record.run.method == "regismcan")
+    save_record(record, example("regismcan", 1, 0.9, role="network"))
+    kept, left_out = load_results([path], protocol_version_of)
+    assert [result.record.run.method for result in kept] == ["constant"]
     assert "has changed since it was listed" in left_out[0]
-    save_run(tmp_path / "second.json", "second", {}, [path])
-    both, left_out = load_results([tmp_path / "run.json", tmp_path / "second.json"])
+    save_run(tmp_path / "second.json", "second", {}, [record])
+    both, left_out = load_results([path, tmp_path / "second.json"], protocol_version_of)
     assert left_out == []
     assert both[1].record == example("regismcan", 1, 0.9, role="network")
 
 
-def test_a_list_that_is_not_one_is_refused(tmp_path: Path) -> None:
+def test_a_list_without_records_is_refused(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text("{}")
     with pytest.raises(DataError, match="records: this key is required and missing"):
-        load_results([tmp_path / "run.json"])
+        load_results([tmp_path / "run.json"], protocol_version_of)
 
 
-@pytest.mark.parametrize("name", ["nonsense", "a/b/c", "atom/toy/hard/none/one/clean/0/constant/seed1"])
-def test_a_name_that_is_none_is_refused(name: str) -> None:
-    with pytest.raises(DataError, match="expected the name of a unit such as"):
-        unquoted(name)
+@pytest.mark.parametrize("stated", [{}, {"layout": 1}, {"layout": 3}])
+def test_a_list_of_another_folder_structure_is_refused_in_one_line(stated: dict[str, int], tmp_path: Path) -> None:
+    entry = {"unit": "atom/toy/hard/none/1/clean/0/constant/seed1", "record": "record.json", "sha256": "0" * 64}
+    (tmp_path / "old.json").write_text(json.dumps({"run": "old", "config": {}, "records": [entry] * 30, **stated}))
+    for read in (settings_listed, load_audits, load_lost, lambda lists: load_results(lists, protocol_version_of)):
+        with pytest.raises(DataError) as error:
+            read([tmp_path / "old.json"])
+        number = stated.get("layout", 1)
+        expected = f"lists results of folder structure {number}, expected 2; run the workflow for it again"
+        assert str(error.value) == f"{tmp_path / 'old.json'} {expected}"
 
 
-def test_names_are_taken_apart_as_they_were_put_together() -> None:
-    unit = Unit(dataset="a/b%2F", gathering="hard", split="none", scale=2, method="x/y%", seed=1)
-    assert unquoted(unit.key) == (*unit.board, unit.method, "seed1")
+@pytest.mark.parametrize("layout", ["two", None, [2]])
+def test_a_list_with_an_invalid_layout_is_refused(layout: object, tmp_path: Path) -> None:
+    (tmp_path / "odd.json").write_text(json.dumps({"layout": layout, "run": "odd", "config": {}, "records": []}))
+    with pytest.raises(DataError, match=r"odd\.json: layout: Input should be 2"):
+        load_results([tmp_path / "odd.json"], protocol_version_of)
 
 
-def test_run_lists_refuse_what_is_gone_and_what_is_twice(tmp_path: Path) -> None:
-    stored(tmp_path, example())
-    results, _ = load_results([tmp_path / "run.json"])
+@pytest.mark.parametrize("name", ["nonsense", "a/b/c", "atom/toy/hard-none-x1/clean/constant/seed--1"])
+def test_a_list_with_an_invalid_run_name_is_refused(name: str, tmp_path: Path) -> None:
+    path = listed(tmp_path, example())
+    path.write_text(path.read_text().replace(example().run.key, name))
+    with pytest.raises(DataError, match=r"run\.json: records\.0\.run: .*expected a run such as"):
+        load_results([path], protocol_version_of)
+
+
+def test_a_list_with_records_of_an_unknown_task_is_refused(tmp_path: Path) -> None:
+    path = listed(tmp_path, example(run=Run.of(Board("atmo", "toy", "x"), "constant", 1)))
+    with pytest.raises(DataError, match="unknown task 'atmo'; did you mean 'atom'"):
+        load_results([path], protocol_version_of)
+
+
+def test_run_lists_refuse_missing_and_repeated_records(tmp_path: Path) -> None:
+    path = listed(tmp_path, example())
+    results, _ = load_results([path], protocol_version_of)
     with pytest.raises(DataError, match="both record"):
         save_run(tmp_path / "r.json", "twice", {}, [results[0].path, results[0].path])
     results[0].path.unlink()
     with pytest.raises(DataError, match=r"no records to show; .*cannot read .*No such file"):
-        load_results([tmp_path / "run.json"])
+        load_results([path], protocol_version_of)
 
 
-def test_audits_are_read_through_the_run_lists_and_lost_ones_are_named(tmp_path: Path) -> None:
-    volumes = volume_set((4, 2, 2))
+def test_audits_are_read_through_the_run_lists_and_unreadable_ones_are_named(tmp_path: Path) -> None:
+    data = Curated.of(volume_set((4, 2, 2)), "cube20")
     paths = [tmp_path / name for name in ("volumes.json", "hard.json", "easy.json")]
-    save_findings(paths[0], audit_volumes(volumes, 1, []))
+    save_findings(paths[0], audit_volumes(data, []))
     for path, gathering in zip(paths[1:], ("hard", "easy"), strict=True):
-        save_findings(path, audit_board(volumes, make_manifest(volumes, gathering, "none", 1)))
+        save_findings(path, audit(data, make_manifest(data.index, gathering, "none", 1)))
     save_record(tmp_path / "record.json", example())
     for name in ("a", "b"):
         save_run(tmp_path / f"{name}.json", name, {}, [tmp_path / "record.json"], paths)
-    found, lost = load_audits([tmp_path / "a.json", tmp_path / "b.json"])
-    assert (len(found), lost) == (3, [])
+    found, left_out = load_audits([tmp_path / "a.json", tmp_path / "b.json"])
+    assert (len(found), left_out) == (3, [])
     paths[1].write_text("{}")
     paths[2].unlink()
-    found, lost = load_audits([tmp_path / "a.json"])
+    found, left_out = load_audits([tmp_path / "a.json"])
     assert len(found) == 1
-    assert len(lost) == 2
-    assert "hard.json has changed since it was listed" in " ".join(lost)
+    assert len(left_out) == 2
+    assert "hard.json has changed since it was listed" in " ".join(left_out)
 
 
-def test_lists_are_sorted_by_board_without_reading_a_record_and_a_slash_in_a_name_does_not_mislead(tmp_path: Path) -> None:
-    unit = Unit(dataset="a/b", gathering="hard", split="none", scale=1, method="x/y%", seed=1)
-    stored(tmp_path, example("constant"), example(unit=unit), example("random"))
-    boards = boards_listed([tmp_path / "run.json"])
-    assert list(boards) == ["atom/a%2Fb/hard/none/1/clean/0", "atom/toy/hard/none/1/clean/0"]
-    assert [len(entries) for entries in boards.values()] == [1, 2]
-    assert load_board(boards["atom/a%2Fb/hard/none/1/clean/0"])[0][0].record.unit == unit
+def test_lists_are_sorted_by_setting_without_reading_records_and_names_may_contain_slashes(tmp_path: Path) -> None:
+    run = Run.of(Board("atom", "a/b", "hard-none-x1"), "x/y%", 1)
+    damaged = example("constant", condition="histology-2")
+    path = listed(tmp_path, example("constant"), example(run=run), example("random"), damaged)
+    settings = settings_listed([path])
+    assert list(settings) == ["atom/a%2Fb/hard-none-x1/clean", CLEAN, "atom/toy/hard-none-x1/histology-2"]
+    assert [len(entries) for entries in settings.values()] == [1, 2, 1]
+    assert {entry.listed_in for entries in settings.values() for entry in entries} == {"run"}
+    assert load_setting(settings["atom/a%2Fb/hard-none-x1/clean"], "1.0")[0][0].record.run == run
 
 
-def test_a_record_of_another_unit_than_listed_is_left_out(tmp_path: Path) -> None:
-    stored(tmp_path, example("constant"))
-    text = (tmp_path / "run.json").read_text()
-    (tmp_path / "run.json").write_text(text.replace('clean/0/constant/seed1"', 'clean/0/random/seed1"', 1))
-    with pytest.raises(DataError, match="it is listed as atom/toy/hard/none/1/clean/0/random/seed1"):
-        load_results([tmp_path / "run.json"])
+def test_clusters_are_not_compared_between_conditions(tmp_path: Path) -> None:
+    """Each setting is read separately, so different clusters in one do not affect another."""
+    other = example("constant", condition="histology-1", clusters=[f"other{number}" for number in range(20)])
+    kept, left_out = load_results([listed(tmp_path, example("constant"), other)], protocol_version_of)
+    assert [result.record.run.condition for result in kept] == ["clean", "histology-1"]
+    assert left_out == []
 
 
-def test_a_record_whose_numbers_are_not_of_its_boards_volumes_is_left_out(tmp_path: Path) -> None:
-    volumes = [f"other{number}" for number in range(20)]
-    stored(tmp_path, example("constant"), example("random"), example("exhaustive", volumes=volumes))
-    kept, left_out = load_results([tmp_path / "run.json"])
-    assert [result.record.unit.method for result in kept] == ["constant", "random"]
-    assert left_out == ["atom/toy/hard/none/1/clean/0/exhaustive/seed1: its volumes are not those of its board"]
+def test_a_record_of_another_run_than_listed_is_left_out(tmp_path: Path) -> None:
+    path = listed(tmp_path, example("constant"))
+    path.write_text(path.read_text().replace('clean/constant/seed1"', 'clean/random/seed1"', 1))
+    with pytest.raises(DataError, match=f"but is listed as {CLEAN}/random/seed1"):
+        load_results([path], protocol_version_of)
 
 
-@pytest.mark.parametrize(
-    ("changed", "message"),
-    [
-        ({"counts": [10] * 19}, "strict fine_recall@1 has 20 sums and 19 counts for 20 volumes"),
-        ({"sums": [[1.0]] * 19 + [[]]}, "has 20 sums and 20 counts"),
-        ({"counts": [0] * 20}, "counts no section"),
-        ({"counts": [-1] * 20}, "counts no section, or less than none"),
-    ],
-)
-def test_a_record_whose_sums_and_counts_do_not_fit_is_no_record(changed: dict[str, object], message: str) -> None:
-    content = example().model_dump()
-    content["metrics"][0] |= changed
-    with pytest.raises(ValidationError, match=message):
-        Record.model_validate(content)
+def test_a_record_with_other_clusters_than_its_board_is_left_out(tmp_path: Path) -> None:
+    clusters = [f"other{number}" for number in range(20)]
+    path = listed(tmp_path, example("constant"), example("random"), example("exhaustive", clusters=clusters))
+    kept, left_out = load_results([path], protocol_version_of)
+    assert [result.record.run.method for result in kept] == ["constant", "random"]
+    assert left_out == [f"{CLEAN}/exhaustive/seed1: its clusters differ from those of its board"]
+
+
+def test_lost_runs_are_listed_once_and_sorted(tmp_path: Path) -> None:
+    runs = [LostRun(run=example(method).run, role="network", reason="predict: timeout") for method in ("b", "a")]
+    save_record(tmp_path / "record.json", example())
+    for name in ("one", "two"):
+        save_run(tmp_path / f"{name}.json", name, {}, [tmp_path / "record.json"], lost=runs)
+    assert load_lost([tmp_path / "one.json", tmp_path / "two.json"]) == runs[::-1]
+
+
+def test_the_curve_of_a_run_is_next_to_the_folders_of_its_conditions(tmp_path: Path) -> None:
+    save_record(tmp_path / "seed1/clean/record.json", example())
+    save_run(tmp_path / "run.json", "run", {}, [tmp_path / "seed1/clean/record.json"])
+    (result,) = load_results([tmp_path / "run.json"], protocol_version_of)[0]
+    assert result.curve == tmp_path / "seed1/curve.jsonl"

@@ -1,4 +1,4 @@
-"""Faults of the kinds that clusters have, each brought about for real in a run that is under way."""
+"""Typical faults of clusters, injected into an active run."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ STARVED = ("--set-resources", *(f"{rule}:mem_mb=250 if attempt < 2 else 1500" fo
 
 @dataclass
 class Scene:
-    """A run under way, into which a fault comes.
+    """An active run into which a fault is injected.
 
     Attributes:
-        slurm: its cluster.
-        folder: where it works.
-        run: the main process.
-        dice: what is left to chance.
+        slurm: cluster of the run.
+        folder: working folder.
+        run: main process.
+        dice: random numbers.
     """
 
     slurm: Cluster
@@ -40,24 +40,24 @@ class Scene:
     dice: random.Random
 
     def wait(self, what: str, ready: Callable[[], object], seconds: float = 240) -> bool:
-        """Wait until something is so or the run has ended; gives whether it is so."""
+        """Wait until a condition holds or the run has ended; return whether the condition holds."""
         end = time.monotonic() + seconds
         while self.run.poll() is None:
             if ready():
                 return True
             if time.monotonic() > end:
-                message = f"waited in vain: {what}"
+                message = f"timeout while waiting for {what}"
                 raise TimeoutError(message)
             time.sleep(0.1)
         return bool(ready())
 
     def running(self) -> list[str]:
-        """Ids of this folder's jobs that run."""
+        """Return the ids of the running jobs of this folder."""
         rows = self.slurm.answer("squeue", "--noheader", "--states=RUNNING", "--format=%A|%Z").splitlines()
         return [row.split("|")[0] for row in rows if row.endswith(f"|{self.folder}")]
 
     def steps(self) -> list[psutil.Process]:
-        """Processes of `atombench` inside this folder's jobs."""
+        """Return the `atombench` processes in the jobs of this folder."""
         return [process for process in self._inside() if any(part.endswith("/atombench") for part in process.cmdline()[:2])]
 
     def _inside(self) -> list[psutil.Process]:
@@ -69,12 +69,12 @@ class Scene:
         return found
 
     def inside(self) -> list[psutil.Process]:
-        """All processes of this folder's jobs, the scheduler's own (slurmstepd) included."""
+        """Return all processes of the jobs of this folder, including those of the scheduler (slurmstepd)."""
         keepers = [process for process in psutil.process_iter() if process.name().startswith("slurmstepd")]
         return [*keepers, *self._inside()]
 
     def files(self) -> list[Path]:
-        """Outputs that are there and whose end can be told."""
+        """Return the existing outputs in formats with a check for truncation."""
         return sorted(path for path in self.folder.glob("results/*/**/*") if path.suffix in CHECKS and path.is_file())
 
 
@@ -89,7 +89,7 @@ def _some_step(scene: Scene) -> psutil.Process | None:
 
 
 def cancelled(scene: Scene) -> str:
-    """Somebody cancels a running job."""
+    """Cancel a running job."""
     if not scene.wait("a running job", scene.running):
         return "nothing was running"
     job = scene.dice.choice(scene.running() or ["0"])
@@ -98,7 +98,7 @@ def cancelled(scene: Scene) -> str:
 
 
 def step_killed(scene: Scene) -> str:
-    """kill -9 of a job's process."""
+    """Kill (-9) the process of a job."""
     step = _some_step(scene)
     if step is None:
         return "nothing was running"
@@ -109,14 +109,14 @@ def step_killed(scene: Scene) -> str:
 
 
 def main_killed(scene: Scene) -> str:
-    """kill -9 of Snakemake; its jobs go on."""
+    """Kill (-9) Snakemake while its jobs continue."""
     scene.wait("a running job", scene.running)
     scene.run.kill()
     return f"kill -9 snakemake while {len(scene.running())} jobs were running"
 
 
 def daemon_killed(scene: Scene) -> str:
-    """kill -9 of the node's daemon; its jobs go on, and it comes back."""
+    """Kill (-9) the daemon of the node while its jobs continue, and restart it."""
     scene.wait("a running job", scene.running)
     scene.slurm.kill("slurmd")
     time.sleep(scene.dice.uniform(2, 8))
@@ -125,7 +125,7 @@ def daemon_killed(scene: Scene) -> str:
 
 
 def node_lost(scene: Scene) -> str:
-    """The node goes down with everything on it, and comes back."""
+    """Kill the node with all its processes, and restart it."""
     _some_step(scene)
     scene.slurm.kill("slurmd")
     lost = scene.inside()
@@ -138,7 +138,7 @@ def node_lost(scene: Scene) -> str:
 
 
 def over_time(scene: Scene) -> str:
-    """A step hangs until its job's time is over."""
+    """Suspend a step until the time limit of its job."""
     step = _some_step(scene)
     if step is None:
         return "nothing was running"
@@ -153,12 +153,12 @@ def over_time(scene: Scene) -> str:
 
 
 def over_memory(scene: Scene) -> str:
-    """Networks get less memory than they need, at their first attempt."""
+    """Limit the memory of networks below their need in the first attempt."""
     return "250 MB for train and predict at the first attempt"
 
 
 def read_only(scene: Scene) -> str:
-    """The folder of results cannot be written for a while."""
+    """Make the results folder read-only for some seconds."""
     results = scene.folder / "results"
     scene.wait("results", results.is_dir)
     with _mounted(["--bind", str(results), str(results)], results):
@@ -169,7 +169,7 @@ def read_only(scene: Scene) -> str:
 
 
 def disk_full(scene: Scene) -> str:
-    """The file system has no room left until the run has ended or somebody makes room."""
+    """Fill the file system, and free it after some seconds."""
     ballast = scene.folder.parent / "ballast"
     try:
         with ballast.open("wb", buffering=0) as stream:
@@ -185,7 +185,7 @@ def disk_full(scene: Scene) -> str:
 
 
 def output_cut_short(scene: Scene) -> str:
-    """A finished output loses its end."""
+    """Truncate a finished output."""
     scene.wait("an output", scene.files)
     path = scene.dice.choice(scene.files())
     size = path.stat().st_size
@@ -211,14 +211,14 @@ def _mounted(arguments: list[str], place: Path) -> Iterator[None]:
 
 @contextmanager
 def small_disk(place: Path, megabytes: int) -> Iterator[Path]:
-    """A file system of its own, with little room."""
+    """Mount a small file system."""
     place.mkdir(parents=True)
     with _mounted(["-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(place)], place):
         yield place
 
 
 def finished_trainings(folder: Path) -> dict[str, tuple[int, int]]:
-    """Kept states of trainings that have ended, with what tells whether a file was written again."""
+    """Return the checkpoints of finished trainings, with inode and time of modification to detect rewriting."""
     found = {}
     for path in folder.glob("results/checkpoints/*.safetensors"):
         with suppress(DataError):

@@ -1,29 +1,26 @@
-"""Running the workflow on the private cluster, and what came of it."""
+"""Execution of the workflow on the private cluster, and its results."""
 
 from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Collection
 from pathlib import Path
 
 from tests.slurm.cluster import Cluster
-from tests.workflow.running import environment
+from tests.workflow.running import CURATED, MANIFESTS, PREDICTIONS, RECORDS, WEIGHTS, environment
 
 PROFILE = (
     "--workflow-profile", "profiles/slurm", "--latency-wait", "10", "--slurm-init-seconds-before-status-checks", "6",
     "--default-resources", "slurm_account=test", "slurm_partition=main", "mem_mb=1000", "runtime=10",
 )  # fmt: skip
-EXACT = (
-    "results/data/*/x1/volumes.npz",
-    "results/atom/*/*/manifest.parquet",
-    "results/atom/*/*/*/seed*/predictions.parquet",
-    "results/atom/*/*/*/seed*/weights.safetensors",
-)
+EXACT = (CURATED, MANIFESTS, PREDICTIONS, WEIGHTS)
+MATRIX = ("--configfile", "tests/slurm/matrix.yaml")
 HERE = {"fetch", "collect", "board", "track", "all"}  # rules that run where snakemake runs
 
 
 def begun(slurm: Cluster, folder: Path, log: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    """Start snakemake with the SLURM profile in a folder; what it says goes to a file."""
+    """Start snakemake with the SLURM profile in a folder; its output is written to a file."""
     command = ["snakemake", *PROFILE, "--jobs", "6", *arguments]
     with log.open("wb") as stream:
         return subprocess.Popen(
@@ -33,7 +30,7 @@ def begun(slurm: Cluster, folder: Path, log: Path, *arguments: str) -> subproces
 
 
 def on_cluster(slurm: Cluster, folder: Path, *arguments: str) -> tuple[int, str]:
-    """The same, and wait for it; gives exit status and what it said."""
+    """Run snakemake with the SLURM profile in a folder; return its exit status and output."""
     log = folder.parent / f"{folder.name}.log"
     with begun(slurm, folder, log, *arguments) as run:
         status = run.wait(timeout=1500)
@@ -41,12 +38,12 @@ def on_cluster(slurm: Cluster, folder: Path, *arguments: str) -> tuple[int, str]
 
 
 def ended(slurm: Cluster, folder: Path) -> list[dict[str, str]]:
-    """SLURM's own list of finished jobs, those of a folder."""
+    """Return the finished jobs of a folder, as listed by SLURM."""
     return [job for job in slurm.finished() if job["WorkDir"] == str(folder)]
 
 
-def metrics(folder: Path) -> dict[str, object]:
-    """Metrics of all records, by unit."""
-    records = [json.loads(path.read_text()) for path in folder.glob("results/atom/*/*/*/seed*/record.json")]
+def metrics(folder: Path, without: Collection[str] = ()) -> dict[str, object]:
+    """Return the metrics of all records by run, without those of some methods."""
+    records = [json.loads(path.read_text()) for path in folder.glob(RECORDS)]
     assert records
-    return {f"{record['unit']}": record["metrics"] for record in records}
+    return {f"{record['run']}": record["metrics"] for record in records if record["run"]["method"] not in without}

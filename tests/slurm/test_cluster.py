@@ -1,33 +1,23 @@
-"""The workflow on a real SLURM: the same bytes as a local run, and every step a job of its own."""
+"""The workflow on a real SLURM gives the same bytes as a local run, with one job per step."""
 
 from pathlib import Path
 
 import pytest
 
 from tests.slurm.cluster import Cluster
-from tests.slurm.running import EXACT, HERE, ended, metrics, on_cluster
+from tests.slurm.running import EXACT, HERE, MATRIX, ended, metrics, on_cluster
 from tests.workflow.running import copied, digests, jobs, snakemake
 
-pytestmark = pytest.mark.long
-MATRIX = ("--configfile", "tests/slurm/matrix.yaml")
+pytestmark = [pytest.mark.long(minutes=6), pytest.mark.xdist_group("slurm")]
 
 
-@pytest.fixture(scope="module")
-def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The matrix as a local run makes it."""
-    folder = copied(tmp_path_factory.mktemp("local"))
-    answer = snakemake(folder, *MATRIX)
-    assert answer.returncode == 0, answer.stdout
-    return folder
-
-
-def test_a_matrix_through_slurm_gives_what_a_local_run_gives(slurm: Cluster, local: Path, tmp_path: Path) -> None:
+def test_a_run_on_slurm_has_the_same_results_as_a_local_run(slurm: Cluster, local: Path, tmp_path: Path) -> None:
     folder = copied(tmp_path)
     planned = jobs(snakemake(folder, "-n", *MATRIX).stdout)
     expected = sum(count for rule, count in planned.items() if rule not in HERE)
     assert expected >= 24
-    status, said = on_cluster(slurm, folder, *MATRIX)
-    assert status == 0, said[-5000:]
+    status, output = on_cluster(slurm, folder, *MATRIX)
+    assert status == 0, output[-5000:]
     done = ended(slurm, folder)
     assert [job["JobState"] for job in done] == ["COMPLETED"] * expected
     assert len({job["JobId"] for job in done}) == expected

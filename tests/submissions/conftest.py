@@ -1,4 +1,4 @@
-"""A small board as the workflow leaves it, and a submission for it that is in order."""
+"""A small board as written by the workflow, and a valid submission for it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from atombench import PROTOCOL
-from atombench.submissions.boards import BoardName, Questions
+from atombench.records.layout import Layout
+from atombench.submissions.questions import MadeBoard, Questions
 from atombench.tasks.atom.geometry import BOXES
 from atombench.tasks.atom.manifest import Manifest, make_manifest
+from atombench.tasks.atom.protocol import PROTOCOL
+from atombench.tasks.atom.task import ATOM
+from atombench.volumes.curated import Curated
 from atombench.volumes.volume_set import VolumeSet
 from tests.conftest import volume_set
 
@@ -26,31 +29,49 @@ class Board:
     """A board in a folder of results."""
 
     results: Path
-    volumes: VolumeSet
-    manifest: Manifest
-    asked: Questions
+    made: MadeBoard
+    questions: Questions
 
     @property
     def name(self) -> str:
-        return str(self.asked.board)
+        return self.made.board.key
+
+    @property
+    def data(self) -> Curated:
+        return self.made.data
+
+    @property
+    def manifest(self) -> Manifest:
+        return self.made.manifest
+
+    @property
+    def queries(self) -> Any:
+        """Queries of the board."""
+        return self.questions.asked.queries
 
     def answers(self, seed: int = 0) -> dict[str, Any]:
-        """Arrays of a file of answers that is in order."""
-        scores = np.random.default_rng(seed).random((len(self.asked.ids), BOXES), dtype=np.float32)
-        return {"query": np.array(self.asked.ids), "boxes": scores}
+        """Return the arrays of a valid prediction file."""
+        scores = np.random.default_rng(seed).random((len(self.questions.ids), BOXES), dtype=np.float32)
+        return {"query": np.array(self.questions.ids), "boxes": scores}
 
     def facts(self) -> dict[str, Any]:
-        """What submission.yaml of a submission says that is in order."""
+        """Return the content of a valid submission.yaml."""
         line = {"title": "Good", "note": "a note", "team": "we", "licence": "MIT", "training_data": "none", "compute": "none"}
         address = dict.fromkeys(("contact", "paper", "code", "commit"), "none")
-        board = {"board": self.name, "queries": self.asked.digest, "predictions": [{"seed": 1, "file": FILE}]}
+        board = {"board": self.name, "queries": self.questions.digest, "predictions": [{"seed": 1, "file": FILE}]}
         return {
-            "submission_version": 1, "protocol": PROTOCOL, "name": NAME, **line, **address, "parameters": 0, "seeds": [1],
+            "submission_version": 1,
+            "protocol": PROTOCOL,
+            "name": NAME,
+            **line,
+            **address,
+            "parameters": 0,
+            "seeds": [1],
             "boards": [board],
-        }  # fmt: skip
+        }
 
     def submission(self, place: Path) -> Path:
-        """Write a submission that is in order."""
+        """Write a valid submission."""
         folder = place / NAME
         (folder / "predictions").mkdir(parents=True)
         write_yaml(folder, self.facts())
@@ -59,19 +80,18 @@ class Board:
 
 
 def write_yaml(folder: Path, facts: Any) -> None:
-    """Write submission.yaml, as JSON, which is YAML too."""
+    """Write submission.yaml as JSON, which is valid YAML."""
     (folder / "submission.yaml").write_text(json.dumps(facts, indent=1))
 
 
 def saved(results: Path, volumes: VolumeSet, gathering: str = "hard") -> Board:
-    """Put volumes and a manifest where the workflow would."""
-    manifest = make_manifest(volumes, gathering, "none", 1)
-    places = BoardName.of(manifest).files(results)
-    for place in places:
-        place.parent.mkdir(parents=True, exist_ok=True)
-    volumes.save(places[0])
-    manifest.save(places[1])
-    return Board(results, volumes, manifest, Questions.of(volumes, manifest))
+    """Write volumes and a manifest to the paths that the workflow uses."""
+    data, layout = Curated.of(volumes, "cube20"), Layout(results)
+    manifest = make_manifest(data.index, gathering, "none", 1)
+    data.save(layout.curated(volumes.dataset, "cube20"))
+    manifest.save(layout.manifest(manifest.board))
+    made = MadeBoard(manifest.board, ATOM, data, manifest)
+    return Board(results, made, Questions.of(made))
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Ways to spoil a submission, each with what the message about it must say."""
+"""Malformed submissions: functions that damage a valid submission, each with the expected message."""
 
 import os
 import pickle
@@ -15,43 +15,43 @@ KINDS: dict[str, tuple[Kind, str]] = {}
 
 
 def kind(name: str, expected: str) -> Callable[[Kind], Kind]:
-    """Register a way to spoil a submission, and what its message must say."""
+    """Register a function that damages a submission, with the expected message (a regular expression)."""
 
-    def register(spoil: Kind) -> Kind:
+    def register(damage: Kind) -> Kind:
         assert name not in KINDS
-        KINDS[name] = (spoil, expected)
-        return spoil
+        KINDS[name] = (damage, expected)
+        return damage
 
     return register
 
 
 def fact(name: str, expected: str, /, **changes: Any) -> None:
-    """Register a way to spoil submission.yaml."""
+    """Register changed values in submission.yaml."""
 
-    def spoil(folder: Path, board: Board) -> None:
+    def damage(folder: Path, board: Board) -> None:
         write_yaml(folder, {**board.facts(), **changes})
 
-    KINDS[name] = (spoil, expected)
+    KINDS[name] = (damage, expected)
 
 
 def entry(name: str, expected: str, /, **changes: Any) -> None:
-    """Register a way to spoil what submission.yaml says of the board."""
+    """Register changed values of the board in submission.yaml."""
 
-    def spoil(folder: Path, board: Board) -> None:
+    def damage(folder: Path, board: Board) -> None:
         facts = board.facts()
         facts["boards"] = [{**facts["boards"][0], **changes}]
         write_yaml(folder, facts)
 
-    KINDS[name] = (spoil, expected)
+    KINDS[name] = (damage, expected)
 
 
 def text(name: str, expected: str, content: bytes | str) -> None:
-    """Register another content of submission.yaml."""
+    """Register a different content of submission.yaml."""
 
-    def spoil(folder: Path, _: Board) -> None:
+    def damage(folder: Path, _: Board) -> None:
         (folder / "submission.yaml").write_bytes(content if isinstance(content, bytes) else content.encode())
 
-    KINDS[name] = (spoil, expected)
+    KINDS[name] = (damage, expected)
 
 
 class Attack:
@@ -67,13 +67,13 @@ def put(array: np.ndarray, place: Any, value: Any) -> np.ndarray:
     return changed
 
 
-# --- submission.yaml
-for key, wrong, told in (
+# submission.yaml
+for key, wrong, message in (
     ("submission_version", 2, r"submission_version: .*1"),
     ("protocol", "0.9", r"protocol: expected '1\.0', got '0\.9'"),
     ("name", "Bad Name", r"name: .*match pattern"),
-    ("name", "constant", r"taken by the platform"),
-    ("name", "other-name", r"expected the folder's name 'good-one'"),
+    ("name", "constant", r"is the name of a built-in method"),
+    ("name", "other-name", r"expected the folder name 'good-one'"),
     ("name", "../evil", r"name: .*match pattern"),
     ("title", "<script>alert(1)</script>", r"title: .*'<' is not allowed"),
     ("title", "x" * 5000, r"title: .*at most 200"),
@@ -91,7 +91,7 @@ for key, wrong, told in (
     ("parameters", "many", r"parameters: .*valid integer"),
     ("parameters", float("nan"), r"parameters: .*valid integer"),
     ("seeds", [], r"seeds: .*at least 1"),
-    ("seeds", [1, 1], r"seeds: a seed stands in the list twice"),
+    ("seeds", [1, 1], r"seeds: a seed is listed twice"),
     ("seeds", [1, 2], r"expected a file for each of the seeds \[1, 2\], got seeds \[1\]"),
     ("seeds", [-1], r"seeds\.0: .*greater than or equal to 0"),
     ("seeds", ["1"], r"seeds\.0: .*valid integer"),
@@ -99,16 +99,23 @@ for key, wrong, told in (
     ("boards", [], r"expected either boards \(with predictions\) or method"),
     ("method", {"file": "method.py", "cls": "A"}, r"not both"),
     ("boards", "all", r"boards: .*valid list"),
+    ("task", "atmo", r"task: unknown task 'atmo'; did you mean 'atom'"),
+    ("task", "../atom", r"task: unknown task '\.\./atom'"),
+    ("task", ["atom"], r"task: .*valid string"),
     ("probabilities", "yes", r"probabilities: .*valid boolean"),
     ("colour", "red", r"unknown key 'colour'"),
     ("tilte", "x", r"did you mean 'title'"),
 ):
-    fact(f"{key}={str(wrong)[:20]!r}", told, **{key: wrong})
+    fact(f"{key}={str(wrong)[:20]!r}", message, **{key: wrong})
 KINDS["a key is missing"] = (
-    lambda folder, board: write_yaml(folder, {k: v for k, v in board.facts().items() if k != "team"}), r"team: .*[Rr]equired"
-)  # fmt: skip
-entry("unknown board", r"not at hand", board="nothing/hard-none-x1")
-entry("wrong board", r"not at hand|answers queries", board="toy/easy-none-x1")
+    lambda folder, board: write_yaml(folder, {k: v for k, v in board.facts().items() if k != "team"}),
+    r"team: .*[Rr]equired",
+)
+entry("unknown board", r"its queries do not exist; create them with: snakemake", board="nothing/hard-none-x1")
+entry("wrong board", r"its queries do not exist|answers queries", board="toy/easy-none-x1")
+entry("no board of its task", r"expected a board of atom such as hard-none-x1", board="toy/hard")
+entry("board of another task", r"boards of a task other than 'atom'.*: partial/toy/hard", board="partial/toy/hard-none-x1")
+entry("four parts", r"boards\.0\.board: .*match pattern", board="atom/toy/hard-none-x1/clean")
 entry("no board's name", r"boards\.0\.board: .*match pattern", board="toy")
 entry("path as board", r"boards\.0\.board: .*match pattern", board="../toy/hard-none-x1")
 entry("other queries", r"answers queries 000000000000", queries="0" * 64)
@@ -119,7 +126,9 @@ entry("path out", r"path inside the folder", predictions=[{"seed": 1, "file": ".
 entry("path out, hidden", r"path inside the folder", predictions=[{"seed": 1, "file": "predictions/../../x.npz"}])
 entry("backslashes", r"path inside the folder", predictions=[{"seed": 1, "file": "predictions\\a.npz"}])
 entry(
-    "missing file", r"predictions/b\.npz: is named .* but is not there", predictions=[{"seed": 1, "file": "predictions/b.npz"}]
+    "missing file",
+    r"predictions/b\.npz: is named .* but does not exist",
+    predictions=[{"seed": 1, "file": "predictions/b.npz"}],
 )
 entry("other seed", r"got seeds \[5\]", predictions=[{"seed": 5, "file": FILE}])
 entry("one seed twice", r"got seeds \[1, 1\]", predictions=[{"seed": 1, "file": FILE}] * 2)
@@ -132,7 +141,7 @@ text("yaml bomb", r"references \(& and \*\) are not allowed", "a: &a [x, x]\nb: 
 text("yaml that runs", r"tags such as .* are not allowed", "a: !!python/object/apply:os.system ['touch pickled']\n")
 text("deep yaml", r"nested more than", "a: " + "[" * 5000 + "]" * 5000)
 text("long yaml", r"expected at most 65536", "# x\n" * 50_000)
-text("a key twice", r"stands twice", "name: a\nname: b\n")
+text("a key twice", r"is repeated", "name: a\nname: b\n")
 text("two documents", r"single document|not valid YAML", "a: 1\n---\nb: 2\n")
 text("control characters", r"not valid YAML", b"name: a\x00b\n")
 
@@ -140,7 +149,7 @@ text("number to the base of 60", r"number .* is too long", "a: " + "1:" * 400 + 
 text("very long number", r"number .* is too long", "a: 0x" + "f" * 20_000 + "\n")
 text("very many keys", r"unknown key|required", "".join(f"k{n}: 1\n" for n in range(6000)))
 
-# --- what is in the folder
+# files in the folder
 
 
 @kind("one file for two seeds", r"same content for seed 2 .* as for seed 1")
@@ -223,7 +232,13 @@ def _(folder: Path, board: Board) -> None:
     write_yaml(folder, facts)
 
 
-@kind("board twice", r"boards that stand in the list twice")
+@kind("board twice", r"boards listed twice: atom/toy/hard-none-x1")
 def _(folder: Path, board: Board) -> None:
     facts = board.facts()
     write_yaml(folder, {**facts, "boards": facts["boards"] * 2})
+
+
+@kind("board twice, once without its task", r"boards listed twice: atom/toy/hard-none-x1")
+def _(folder: Path, board: Board) -> None:
+    facts = board.facts()
+    write_yaml(folder, {**facts, "boards": [*facts["boards"], {**facts["boards"][0], "board": "toy/hard-none-x1"}]})

@@ -1,4 +1,4 @@
-"""Ways to spoil a file of answers; a part of kinds.py, which registers them."""
+"""Malformed prediction files, registered with the functions of kinds.py."""
 
 import io
 import pickle
@@ -18,25 +18,25 @@ from tests.submissions.kinds import KINDS, Attack, kind, put
 
 
 def answers(name: str, expected: str, change: Callable[[dict[str, Any], Board], dict[str, Any]]) -> None:
-    """Register other arrays."""
+    """Register changed arrays of an npz file."""
 
-    def spoil(folder: Path, board: Board) -> None:
+    def damage(folder: Path, board: Board) -> None:
         np.savez(folder / FILE, **change(board.answers(), board))
 
-    KINDS[name] = (spoil, expected)
+    KINDS[name] = (damage, expected)
 
 
 def content(name: str, expected: str, suffix: str, make: Callable[[Board], bytes]) -> None:
-    """Register another file of predictions."""
+    """Register another prediction file."""
 
-    def spoil(folder: Path, board: Board) -> None:
+    def damage(folder: Path, board: Board) -> None:
         (folder / FILE).unlink()
         (folder / f"predictions/a{suffix}").write_bytes(make(board))
         facts = board.facts()
         facts["boards"][0]["predictions"][0]["file"] = f"predictions/a{suffix}"
         write_yaml(folder, facts)
 
-    KINDS[name] = (spoil, expected)
+    KINDS[name] = (damage, expected)
 
 
 def parquet(table: pa.Table, **options: Any) -> bytes:
@@ -46,17 +46,24 @@ def parquet(table: pa.Table, **options: Any) -> bytes:
 
 
 def listed(board: Board, **columns: Any) -> pa.Table:
-    """A Parquet table that is in order, but for some columns."""
-    found = board.answers()
-    boxes = pa.FixedSizeListArray.from_arrays(found["boxes"].reshape(-1), found["boxes"].shape[1])
-    return pa.table({"query": list(found["query"]), "boxes": boxes, **columns})
+    """Return a valid Parquet table with additional columns."""
+    arrays = board.answers()
+    boxes = pa.FixedSizeListArray.from_arrays(arrays["boxes"].reshape(-1), arrays["boxes"].shape[1])
+    return pa.table({"query": list(arrays["query"]), "boxes": boxes, **columns})
 
 
 def frame(board: Board, k: int = 3) -> pd.DataFrame:
-    """The best boxes as a table for CSV, in order."""
-    count = len(board.asked.ids)
+    """Return a valid table of ranked boxes for CSV."""
+    count = len(board.questions.ids)
     ranked = {f"ranked_{n}": np.full(count, n) for n in range(k)}
-    return pd.DataFrame({"query": board.asked.ids, **ranked, **{f"scores_{n}": np.full(count, 1.0 - n / 10) for n in range(k)}})
+    return pd.DataFrame(
+        {"query": board.questions.ids, **ranked, **{f"scores_{n}": np.full(count, 1.0 - n / 10) for n in range(k)}}
+    )
+
+
+def one_name(name: str, rows: int) -> pa.DictionaryArray:
+    """Return a dictionary column with the same name in every row, stored once."""
+    return pa.DictionaryArray.from_arrays(np.zeros(rows, np.int32), [name])
 
 
 def csv(table: pd.DataFrame, encoding: str = "utf-8") -> bytes:
@@ -64,17 +71,19 @@ def csv(table: pd.DataFrame, encoding: str = "utf-8") -> bytes:
 
 
 def poses(board: Board) -> dict[str, Any]:
-    count = len(board.asked.ids)
-    return {"query": np.array(board.asked.ids), "centre": np.full((count, 3), 10.0), "normal": np.full((count, 3), 1.0)}
+    count = len(board.questions.ids)
+    return {"query": np.array(board.questions.ids), "centre": np.full((count, 3), 10.0), "normal": np.full((count, 3), 1.0)}
 
 
 answers("missing query", r"expected \d+ rows|must have \d+ rows", lambda a, b: {k: v[1:] for k, v in a.items()})
 answers("extra query", r"must have|must be", lambda a, b: {k: np.concatenate([v, v[:1]]) for k, v in a.items()})
 answers("query twice", r"more than one row: '[0-9a-f]{12}'", lambda a, b: {**a, "query": put(a["query"], 1, a["query"][0])})
-answers("unknown query", r"no query of this board: 'zzz'", lambda a, b: {**a, "query": put(a["query"], 1, "zzz")})
-answers("no queries", r"no column 'query'", lambda a, b: {"boxes": a["boxes"]})
+answers("unknown query", r"not queries of this board: 'zzz'", lambda a, b: {**a, "query": put(a["query"], 1, "zzz")})
+answers("no queries", r"column 'query' .* is missing", lambda a, b: {"boxes": a["boxes"]})
 answers("numbers as queries", r"'query' must hold text", lambda a, b: {**a, "query": np.arange(len(a["query"]))})
-answers("HTML as query", r"no query of this board: '<b>", lambda a, b: {**a, "query": put(a["query"].astype("U40"), 0, "<b>x")})
+answers(
+    "HTML as query", r"not queries of this board: '<b>", lambda a, b: {**a, "query": put(a["query"].astype("U40"), 0, "<b>x")}
+)
 answers("NaN", r"NaN, infinite .*row 3 ", lambda a, b: {**a, "boxes": put(a["boxes"], (2, 7), np.nan)})
 answers("infinity", r"NaN, infinite .*row 1 ", lambda a, b: {**a, "boxes": put(a["boxes"], (0, 0), np.inf)})
 answers("too large", r"too large numbers", lambda a, b: {**a, "boxes": put(a["boxes"].astype(float), (0, 0), 1e300)})
@@ -93,66 +102,76 @@ answers("unknown array", r"unknown column 'boxs'; did you mean 'boxes'", lambda 
 answers(
     "two forms", r"got both", lambda a, b: {**a, "ranked": np.zeros((len(a["boxes"]), 1), int), "scores": a["boxes"][:, :1]}
 )
-answers("ranked alone", r"need each other", lambda a, b: {"query": a["query"], "ranked": np.zeros((len(a["boxes"]), 1), int)})
 answers(
-    "centre alone", r"'centre' and 'normal' need each other", lambda a, b: {k: v for k, v in poses(b).items() if k != "normal"}
+    "ranked alone", r"must be given together", lambda a, b: {"query": a["query"], "ranked": np.zeros((len(a["boxes"]), 1), int)}
+)
+answers(
+    "centre alone",
+    r"'centre' and 'normal' must be given together",
+    lambda a, b: {k: v for k, v in poses(b).items() if k != "normal"},
 )
 answers("no normal", r"'normal' has length zero", lambda a, b: {**poses(b), "normal": np.zeros((len(a["query"]), 3))})
 answers("two axes", r"'centre' needs 3 numbers", lambda a, b: {**poses(b), "centre": np.zeros((len(a["query"]), 2))})
-answers("coarse with a pose", r"goes with scores of boxes", lambda a, b: {**poses(b), "coarse": a["boxes"][:, :27]})
+answers("coarse with a pose", r"needs scores of boxes", lambda a, b: {**poses(b), "coarse": a["boxes"][:, :27]})
 
 
 def best(board: Board, k: int = 3, **changes: Any) -> dict[str, Any]:
-    count = len(board.asked.ids)
+    count = len(board.questions.ids)
     ranked, scores = np.tile(np.arange(k), (count, 1)), np.tile(1.0 - np.arange(k) / 10, (count, 1))
-    return {"query": np.array(board.asked.ids), "ranked": ranked, "scores": scores, **changes}
+    return {"query": np.array(board.questions.ids), "ranked": ranked, "scores": scores, **changes}
 
 
 answers("box 729", r"outside 0 to 728: row 2", lambda a, b: best(b, ranked=put(best(b)["ranked"], (1, 0), 729)))
 answers("box -1", r"outside 0 to 728", lambda a, b: best(b, ranked=put(best(b)["ranked"], (1, 0), -1)))
-answers("a box twice", r"names a box twice: row 1", lambda a, b: best(b, ranked=put(best(b)["ranked"], (0, 1), 0)))
-answers("boxes as fractions", r"'ranked' must hold whole numbers", lambda a, b: best(b, ranked=best(b)["ranked"] + 0.5))
-answers("rising scores", r"rise along 'ranked'.*row 4", lambda a, b: best(b, scores=put(best(b)["scores"], (3, 2), 9.0)))
+answers("a box twice", r"contains a box twice: row 1", lambda a, b: best(b, ranked=put(best(b)["ranked"], (0, 1), 0)))
+answers("boxes as fractions", r"'ranked' must hold integers", lambda a, b: best(b, ranked=best(b)["ranked"] + 0.5))
+answers(
+    "rising scores",
+    r"must not increase along 'ranked'.*row 4",
+    lambda a, b: best(b, scores=put(best(b)["scores"], (3, 2), 9.0)),
+)
 answers("negative score", r"must be positive", lambda a, b: best(b, scores=best(b)["scores"] - 5))
 answers("unequal widths", r"equally many numbers", lambda a, b: best(b, scores=best(b)["scores"][:, :2]))
 
 
-@kind("no probabilities", r"said to be probabilities")
+@kind("no probabilities", r"should contain probabilities")
 def _(folder: Path, board: Board) -> None:
     write_yaml(folder, {**board.facts(), "probabilities": True})
-    found = board.answers()
-    np.savez(folder / FILE, query=found["query"], boxes=found["boxes"] * 3)
+    arrays = board.answers()
+    np.savez(folder / FILE, query=arrays["query"], boxes=arrays["boxes"] * 3)
 
 
 def headed(header: bytes, version: tuple[int, int] = (1, 0), length: int | None = None) -> bytes:
-    """An archive with an array whose description is made up."""
+    """Return an npz archive with an array with a forged header."""
     size = len(header) if length is None else length
     width = 2 if version == (1, 0) else 4
     return archive_of("boxes.npy", b"\x93NUMPY" + bytes(version) + size.to_bytes(width, "little") + header)
 
 
-# --- files of predictions
+# prediction files
 def bomb(board: Board) -> bytes:
-    """A small archive that says it unpacks to a gigabyte."""
+    """Return a small archive that unpacks to 300 MB, far more than its header declares."""
     stream = io.BytesIO()
     header = io.BytesIO()
-    np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": (len(board.asked.ids), 729)})
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "<f4", "fortran_order": False, "shape": (len(board.questions.ids), 729)}
+    )
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("boxes.npy", header.getvalue() + b"\0" * 300_000_000)
     return stream.getvalue()
 
 
 def many_rows(_: Board) -> bytes:
-    """10^8 rows in a small file."""
+    """Return a small Parquet file with 10^8 rows."""
     chunk = pa.array(np.zeros(1_000_000, np.int8))
     table = pa.table({"query": pa.chunked_array([chunk] * 100)})
     return parquet(table, compression="zstd")
 
 
 def wide(board: Board) -> bytes:
-    count = len(board.asked.ids)
+    count = len(board.questions.ids)
     lists = pa.ListArray.from_arrays(np.arange(count + 1) * 20_000, np.zeros(count * 20_000, np.int8))
-    return parquet(pa.table({"query": list(board.asked.ids), "boxes": lists}), compression="zstd")
+    return parquet(pa.table({"query": list(board.questions.ids), "boxes": lists}), compression="zstd")
 
 
 def archive_of(name: str, payload: bytes) -> bytes:
@@ -171,7 +190,7 @@ def tar(_: Board) -> bytes:
 
 def ragged(board: Board) -> bytes:
     return parquet(
-        pa.table({"query": list(board.asked.ids), "boxes": [[1.0] * (1 + n % 2) for n in range(len(board.asked.ids))]})
+        pa.table({"query": list(board.questions.ids), "boxes": [[1.0] * (1 + n % 2) for n in range(len(board.questions.ids))]})
     )
 
 
@@ -185,51 +204,55 @@ for label, head in {
     "vast shape": b"{'descr': '<f4', 'fortran_order': False, 'shape': (504, 10000000000000000000)}",
 }.items():
     content(f"npz header, {label}", r"not a valid npz|shape|must", ".npz", lambda b, head=head: headed(head))
-content("npz header of gigabytes", r"is of format", ".npz", lambda b: headed(b"x" * 100, (2, 0), 1_500_000_000))
+content("npz header of gigabytes", r"has format version", ".npz", lambda b: headed(b"x" * 100, (2, 0), 1_500_000_000))
 content(
     "very long name, many times",
     r"names in 'query'|a name in 'query'",
     ".parquet",
-    lambda b: parquet(listed(b).set_column(0, "query", pa.array(["x" * 6_000_000] * len(b.asked.ids)).dictionary_encode())),
+    lambda b: parquet(listed(b).set_column(0, "query", one_name("x" * 6_000_000, len(b.questions.ids)))),
 )
-content("npz bomb", r"says that it has|no column", ".npz", bomb)
+content("npz bomb", r"declares \d+ bytes|is missing", ".npz", bomb)
 content("pickle as npz", r"not a valid npz", ".npz", lambda b: pickle.dumps(Attack()))
 content("pickle in npz", r"must hold numbers", ".npz", lambda b: archive_of("boxes.npy", _object_array()))
-content("path in npz", r"no array|unknown column", ".npz", lambda b: archive_of("../../evil.npy", b"x"))
-content("text in npz", r"no array of NumPy's", ".npz", lambda b: archive_of("readme.txt", b"x"))
+content("path in npz", r"not a NumPy array|unknown column", ".npz", lambda b: archive_of("../../evil.npy", b"x"))
+content("text in npz", r"not a NumPy array", ".npz", lambda b: archive_of("readme.txt", b"x"))
 content("empty file", r"not a valid npz", ".npz", lambda b: b"")
 content("empty parquet", r"not a valid Parquet", ".parquet", lambda b: b"")
 content("half a parquet", r"not a valid Parquet", ".parquet", lambda b: parquet(listed(b))[:5000])
 content("csv as parquet", r"not a valid Parquet", ".parquet", lambda b: csv(frame(b)))
-content("unknown ending", r"expected a file that ends in", ".dat", lambda b: b"x")
-content("pickle", r"expected a file that ends in", ".pkl", lambda b: pickle.dumps(Attack()))
-content("tar", r"expected a file that ends in", ".gz", tar)
+content("unknown ending", r"expected a file with the suffix", ".dat", lambda b: b"x")
+content("pickle", r"expected a file with the suffix", ".pkl", lambda b: pickle.dumps(Attack()))
+content("tar", r"expected a file with the suffix", ".gz", tar)
 content("very many rows", r"got 100000000", ".parquet", many_rows)
 content("very wide rows", r"holds 10080000 values", ".parquet", wide)
-content("ragged rows", r"as many in every row", ".parquet", ragged)
+content("ragged rows", r"the same count in every row", ".parquet", ragged)
 content(
     "null in parquet",
-    r"lacks 1 values",
+    r"has 1 missing values",
     ".parquet",
-    lambda b: parquet(listed(b).set_column(0, "query", pa.array([None, *b.asked.ids[1:]]))),
+    lambda b: parquet(listed(b).set_column(0, "query", pa.array([None, *b.questions.ids[1:]]))),
 )
 content(
     "text in parquet",
     r"must hold numbers|unknown column",
     ".parquet",
-    lambda b: parquet(pa.table({"query": list(b.asked.ids), "boxes": list(b.asked.ids)})),
+    lambda b: parquet(pa.table({"query": list(b.questions.ids), "boxes": list(b.questions.ids)})),
 )
 content(
     "column of structs",
     r"must hold numbers",
     ".parquet",
-    lambda b: parquet(pa.table({"query": list(b.asked.ids), "boxes": [{"a": 1}] * len(b.asked.ids)})),
+    lambda b: parquet(pa.table({"query": list(b.questions.ids), "boxes": [{"a": 1}] * len(b.questions.ids)})),
 )
-content("extra column", r"unknown column 'label'", ".parquet", lambda b: parquet(listed(b, label=np.zeros(len(b.asked.ids)))))
-content("gap in columns", r"without a gap", ".csv", lambda b: csv(frame(b).drop(columns="ranked_1")))
-content("column twice", r"stands in the first line twice", ".csv", lambda b: csv(frame(b)).replace(b"ranked_1", b"ranked_0", 1))
+content(
+    "extra column", r"unknown column 'label'", ".parquet", lambda b: parquet(listed(b, label=np.zeros(len(b.questions.ids))))
+)
+content("gap in columns", r"without gaps", ".csv", lambda b: csv(frame(b).drop(columns="ranked_1")))
+content(
+    "column twice", r"appears twice in the first line", ".csv", lambda b: csv(frame(b)).replace(b"ranked_1", b"ranked_0", 1)
+)
 content("csv in UTF-16", r"UTF-8", ".csv", lambda b: csv(frame(b), "utf-16"))
-content("csv in Latin-1", r"UTF-8|no query", ".csv", lambda b: csv(frame(b).assign(query="M\u00fcller"), "latin-1"))
+content("csv in Latin-1", r"UTF-8|not queries", ".csv", lambda b: csv(frame(b).assign(query="M\u00fcller"), "latin-1"))
 content("csv with semicolons", r"unknown column", ".csv", lambda b: frame(b).to_csv(index=False, sep=";").encode())
 content("csv with words", r"CSV.*'many'", ".csv", lambda b: csv(frame(b)).replace(b"1.0", b"many", 1))
 content("csv with a hole", r"not a valid CSV", ".csv", lambda b: csv(frame(b)).replace(b",1.0,", b",,", 1))
@@ -241,7 +264,7 @@ content(
     "csv that is far too large",
     r"answers to \d+ queries need at most",
     ".csv",
-    lambda b: csv(frame(b)) + b" " * (40 * 2934 * len(b.asked.ids)),
+    lambda b: csv(frame(b)) + b" " * (40 * 2934 * len(b.questions.ids)),
 )
 
 
@@ -251,4 +274,4 @@ def _object_array() -> bytes:
     return stream.getvalue()
 
 
-ALL_KINDS = KINDS  # complete only once this module has added its own
+ALL_KINDS = KINDS  # complete only after the import of this module

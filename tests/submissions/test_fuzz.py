@@ -1,6 +1,6 @@
-"""Ten thousand submissions with random damage: none crashes, hangs, writes outside its folder or runs anything.
+"""Fuzz tests: ten thousand damaged submissions; none crashes, hangs, writes outside its folder or runs code.
 
-Damage to a number may leave a submission that is in order, so what is asked is an answer: problems in words, or none.
+A damaged number may leave a valid submission, so any outcome is accepted: a list of problems, or none.
 """
 
 import copy
@@ -29,9 +29,9 @@ HANG = timedelta(seconds=10)
 
 
 def best(board: Board) -> dict[str, np.ndarray]:
-    count = len(board.asked.ids)
+    count = len(board.questions.ids)
     return {
-        "query": np.array(board.asked.ids),
+        "query": np.array(board.questions.ids),
         "ranked": np.tile(np.arange(K), (count, 1)),
         "scores": np.tile(1.0 - np.arange(K) / 10, (count, 1)).astype(np.float32),
     }
@@ -44,16 +44,16 @@ def as_npz(board: Board) -> bytes:
 
 
 def as_parquet(board: Board) -> bytes:
-    found, stream = best(board), io.BytesIO()
-    columns = {name: pa.FixedSizeListArray.from_arrays(found[name].reshape(-1), K) for name in ("ranked", "scores")}
-    pq.write_table(pa.table({"query": list(found["query"]), **columns}), stream)
+    arrays, stream = best(board), io.BytesIO()
+    columns = {name: pa.FixedSizeListArray.from_arrays(arrays[name].reshape(-1), K) for name in ("ranked", "scores")}
+    pq.write_table(pa.table({"query": list(arrays["query"]), **columns}), stream)
     return stream.getvalue()
 
 
 def as_csv(board: Board) -> bytes:
-    found = best(board)
-    columns = {f"{name}_{n}": found[name][:, n] for name in ("ranked", "scores") for n in range(K)}
-    return pd.DataFrame({"query": found["query"], **columns}).to_csv(index=False).encode()
+    arrays = best(board)
+    columns = {f"{name}_{n}": arrays[name][:, n] for name in ("ranked", "scores") for n in range(K)}
+    return pd.DataFrame({"query": arrays["query"], **columns}).to_csv(index=False).encode()
 
 
 FORMS: dict[str, Callable[[Board], bytes]] = {".npz": as_npz, ".parquet": as_parquet, ".csv": as_csv}
@@ -78,7 +78,7 @@ VALUES = st.recursive(
 
 
 def damaged(content: bytes, damages: list[tuple[str, tuple[float, float], bytes]]) -> bytes:
-    """Apply damages one after the other; places are shares of the length, the first and last bytes included."""
+    """Apply damages in sequence; positions are fractions of the length, including both ends."""
     for how, (first, second), extra in damages:
         start, end = sorted((int(first * len(content)), int(second * len(content))))
         if how == "put":
@@ -96,15 +96,15 @@ def damaged(content: bytes, damages: list[tuple[str, tuple[float, float], bytes]
 
 @pytest.fixture(scope="module")
 def place(board: Board, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Queries of the board, and a folder for submissions."""
+    """Return a folder with the queries of the board and a submission folder."""
     place = tmp_path_factory.mktemp("fuzz")
-    write_queries(board.volumes, board.manifest, place / "queries" / board.name)
+    write_queries(board.made, place / "queries" / board.name)
     (place / "good-one/predictions").mkdir(parents=True)
     return place
 
 
 def checked(board: Board, place: Path, suffix: str, content: bytes, facts: dict[str, Any] | bytes) -> list[str]:
-    """Validate one submission and make sure that nothing else came of it."""
+    """Validate one submission and check that there are no side effects; return the problems."""
     folder = place / "good-one"
     for old in (folder / "predictions").iterdir():
         old.unlink()
@@ -127,14 +127,14 @@ def facts_of(board: Board, suffix: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("suffix", FORMS)
-def test_undamaged_files_are_in_order(suffix: str, board: Board, place: Path) -> None:
+def test_undamaged_files_are_valid(suffix: str, board: Board, place: Path) -> None:
     assert checked(board, place, suffix, FORMS[suffix](board), facts_of(board, suffix)) == []
 
 
 @pytest.mark.parametrize("examples", [IN_UNIT_TESTS, pytest.param(EXAMPLES, marks=pytest.mark.long)])
-def test_damaged_submissions_are_answered_in_words(examples: int, board: Board, place: Path) -> None:
+def test_damaged_submissions_are_reported_as_problems(examples: int, board: Board, place: Path) -> None:
     whole = {suffix: make(board) for suffix, make in FORMS.items()}
-    refused = 0
+    rejected = 0
 
     @settings(max_examples=examples, deadline=HANG, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     @given(
@@ -145,7 +145,7 @@ def test_damaged_submissions_are_answered_in_words(examples: int, board: Board, 
         value=VALUES,
     )
     def answered(suffix: str, part: str, damages: list[Any], keys: list[int], value: Any) -> None:
-        nonlocal refused
+        nonlocal rejected
         content: bytes = whole[suffix]
         facts: dict[str, Any] | bytes = facts_of(board, suffix)
         if part == "file":
@@ -155,14 +155,14 @@ def test_damaged_submissions_are_answered_in_words(examples: int, board: Board, 
         else:
             assert isinstance(facts, dict)
             _replace(facts, keys, value)
-        refused += bool(checked(board, place, suffix, content, facts))
+        rejected += bool(checked(board, place, suffix, content, facts))
 
     answered()
-    assert refused > 0.7 * examples
+    assert rejected > 0.7 * examples
 
 
 def _replace(facts: dict[str, Any], keys: list[int], value: Any) -> None:
-    """Put a value somewhere into nested mappings and lists; each number chooses the next way down."""
+    """Replace a value in nested mappings and lists; each number selects a key at the next level."""
     inner: Any = facts
     for number in keys:
         names = list(inner) if isinstance(inner, dict) else list(range(len(inner)))

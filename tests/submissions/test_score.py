@@ -1,4 +1,4 @@
-"""Submitted predictions are scored by the platform's own evaluator: the same answers give the same numbers."""
+"""Tests of scoring: the same answers get the same metrics whether submitted or produced by a run."""
 
 import json
 from pathlib import Path
@@ -7,78 +7,79 @@ import numpy as np
 import pytest
 
 from atombench.commands.score import run
-from atombench.engine.answers import in_manifest_order
-from atombench.engine.contract import Predictions, Resources, make_training
-from atombench.engine.registry import build
+from atombench.engine.answers import Answers
+from atombench.engine.contract import Resources
 from atombench.errors import ConfigError, DataError
 from atombench.records.record import load_record, save_record
-from atombench.submissions.export import export_predictions
+from atombench.submissions.export import export_answers
 from atombench.submissions.score import score
-from atombench.tasks.atom.evaluate import evaluate
 from atombench.tasks.atom.queries import make_queries, query_order
+from atombench.tasks.atom.task import ATOM
+from atombench.tasks.atom.training import make_training
+from atombench.tasks.evaluate import evaluate
 from tests.submissions.conftest import NAME, Board, write_yaml
 from tests.volumes.on_disk import ABOUT
 
 METHODS = ("random", "constant", "exhaustive", "regismcan-released", "regismcan", "mcan")
 
 
-def own(board: Board, name: str) -> Predictions:
-    """Answers of one of the platform's methods, in manifest order."""
-    method = build(name, build(name, {}).smoke)
+def answers_of(board: Board, name: str) -> Answers:
+    """Return the answers of a built-in method, in manifest order."""
+    method = ATOM.registry.build(name, ATOM.registry.build(name, {}).smoke)
     resources = Resources(seed=1)
-    weights = method.fit(make_training(board.volumes, board.manifest), resources)
-    found = method.predict(weights, make_queries(board.volumes, board.manifest), resources)
-    return in_manifest_order(found, query_order(board.manifest))
+    weights = method.fit(make_training(board.data, board.manifest), resources)
+    answers = method.predict(weights, make_queries(board.data, board.manifest), resources)
+    return answers.in_manifest_order(query_order(board.manifest))
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_exported_predictions_of_our_methods_get_byte_identical_metrics(name: str, board: Board, tmp_path: Path) -> None:
-    predictions = own(board, name)
+def test_exported_answers_of_built_in_methods_get_identical_metrics(name: str, board: Board, tmp_path: Path) -> None:
+    answers = answers_of(board, name)
     folder = board.submission(tmp_path)
     (folder / "predictions/a.npz").unlink()
-    export_predictions(predictions, board.manifest, folder / "predictions/a.parquet")
-    facts = {**board.facts(), "probabilities": predictions.probabilities}
+    export_answers(answers, board.made, folder / "predictions/a.parquet")
+    facts = {**board.facts(), "probabilities": answers.probabilities}
     facts["boards"][0]["predictions"][0]["file"] = "predictions/a.parquet"
     write_yaml(folder, facts)
     (record,) = score(folder, board.results)
-    expected = evaluate(predictions, board.manifest, board.volumes)
+    expected = evaluate(ATOM, answers, board.data, board.manifest).metrics
     assert record.metrics == expected
-    assert [one.model_dump_json() for one in record.metrics] == [one.model_dump_json() for one in expected]
+    assert [metric.model_dump_json() for metric in record.metrics] == [metric.model_dump_json() for metric in expected]
 
 
-def test_the_forms_of_answers_agree(board: Board, tmp_path: Path) -> None:
-    """All boxes in rank order, all boxes in place, and rows in another order are the same answers."""
-    found = board.answers()
-    ranked = np.argsort(-found["boxes"], axis=1, kind="stable")
-    scores = np.take_along_axis(found["boxes"], ranked, axis=1)
+def test_all_forms_of_the_same_answers_get_the_same_metrics(board: Board, tmp_path: Path) -> None:
+    """Scores by box, scores by rank, and rows in another order are equivalent."""
+    arrays = board.answers()
+    ranked = np.argsort(-arrays["boxes"], axis=1, kind="stable")
+    scores = np.take_along_axis(arrays["boxes"], ranked, axis=1)
     mixed = np.random.default_rng(1).permutation(len(ranked))
     forms = (
-        found,
-        {"query": found["query"], "ranked": ranked, "scores": scores},
-        {name: array[mixed] for name, array in found.items()},
+        arrays,
+        {"query": arrays["query"], "ranked": ranked, "scores": scores},
+        {name: array[mixed] for name, array in arrays.items()},
     )
     numbers = []
     for place, form in enumerate(forms):
         folder = board.submission(tmp_path / str(place))
         np.savez(folder / "predictions/a.npz", **form)
-        numbers.append([one.model_dump_json() for record in score(folder, board.results) for one in record.metrics])
+        numbers.append([metric.model_dump_json() for record in score(folder, board.results) for metric in record.metrics])
     assert numbers[0] == numbers[1] == numbers[2]
 
 
-def test_a_pose_is_scored_with_its_distances(board: Board, tmp_path: Path) -> None:
+def test_a_submitted_pose_is_scored_by_recall_and_distance(board: Board, tmp_path: Path) -> None:
     sections = board.manifest.parts["test"].take(query_order(board.manifest))
     folder = board.submission(tmp_path)
-    pose = {"query": np.array(board.asked.ids), "centre": sections.centres.astype(float), "normal": sections.normals}
+    pose = {"query": np.array(board.questions.ids), "centre": sections.centres.astype(float), "normal": sections.normals}
     np.savez(folder / "predictions/a.npz", **pose)
     (record,) = score(folder, board.results)
-    metrics = {(one.protocol, one.metric): one.value for one in record.metrics}
+    metrics = {(metric.protocol, metric.metric): metric.value for metric in record.metrics}
     assert metrics["strict", "fine_recall@1"] == 1.0
     assert metrics["strict", "centre_voxel"] == 0.0
 
 
-def test_the_record_says_whose_it_is_and_survives_the_disk(board: Board, tmp_path: Path) -> None:
+def test_the_record_states_its_origin_and_survives_saving(board: Board, tmp_path: Path) -> None:
     (record,) = score(board.submission(tmp_path), board.results)
-    assert (record.origin, record.role, record.unit.method) == ("submitted predictions", "submission", NAME)
+    assert (record.origin, record.role, record.run.method) == ("self-reported", "submission", NAME)
     assert record.training is None
     assert record.card["team"] == "we"
     save_record(tmp_path / "record.json", record)
@@ -86,22 +87,22 @@ def test_the_record_says_whose_it_is_and_survives_the_disk(board: Board, tmp_pat
 
 
 @pytest.mark.parametrize("restricted", [False, True])
-def test_answers_are_shown_and_pictures_only_of_data_that_may_be(restricted: bool, board: Board, tmp_path: Path) -> None:
+def test_records_contain_pictures_only_if_the_data_may_be_shown(restricted: bool, board: Board, tmp_path: Path) -> None:
     row = {**ABOUT, "kind": "mni-subjects", "template": "t", "template_sha256": "0", "train": 4, "val": 2, "test": 2}
     (tmp_path / "d.yaml").write_text(json.dumps({"toy": {**row, "restricted": restricted}}))
     folder, out = board.submission(tmp_path), tmp_path / "record.json"
     run(folder, board=[board.name], seed=[1], out=out, results=board.results, registry=tmp_path / "d.yaml")
     record = load_record(out)
-    assert len(record.failures) == (0 if restricted else 4)
-    assert len(record.answers) == 6
+    assert len(record.own["failures"]) == (0 if restricted else 4)
+    assert len(record.own["answers"]) == 6
     (unknown,) = score(folder, board.results)
-    assert unknown.failures == []
+    assert unknown.own["failures"] == []
 
 
-def test_what_cannot_be_scored_is_refused_whole_or_becomes_a_failed_row(board: Board, tmp_path: Path) -> None:
+def test_an_invalid_submission_is_rejected_or_becomes_a_failed_record(board: Board, tmp_path: Path) -> None:
     folder = board.submission(tmp_path)
-    np.savez(folder / "predictions/a.npz", query=np.array(board.asked.ids))
-    with pytest.raises(DataError, match=r"good-one is refused: .*expected 'boxes'"):
+    np.savez(folder / "predictions/a.npz", query=np.array(board.questions.ids))
+    with pytest.raises(DataError, match=r"good-one is rejected: .*expected 'boxes'"):
         run(folder, results=board.results)
     assert not list(board.results.rglob("record.json"))
     out = tmp_path / "record.json"
@@ -124,5 +125,5 @@ def test_one_board_and_seed_are_scored_without_reading_the_others(board: Board, 
     out = tmp_path / "record.json"
     run(folder, board=[board.name], seed=[2], out=out, results=board.results)
     assert load_record(out).status == "failed"
-    with pytest.raises(DataError, match="has no predictions for toy/easy-none-x1"):
+    with pytest.raises(DataError, match="has no answers for atom/toy/easy-none-x1"):
         list(score(folder, board.results, ["toy/easy-none-x1"]))

@@ -56,16 +56,14 @@ def test_all_problems_of_a_collection_are_listed_in_one_go(tmp_path: Path, monke
         assert words in found
 
 
-def test_mixed_shapes_may_be_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mixed_shapes_are_accepted_if_the_row_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     row = plain(tmp_path / "mine")
     save_nifti(tmp_path / "mine" / "t1" / "s02_T1.nii.gz", brains(1)[0][:, :, :15])
     assert "most have (24, 22, 20)" in problems(row, tmp_path, monkeypatch)
     assert len(curated({**row, "mixed_shapes": True}, tmp_path, monkeypatch).ids) == 10
 
 
-def test_images_without_line_and_lines_without_image_may_be_passed_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_images_without_line_and_lines_without_image_may_be_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     row = plain(tmp_path / "mine")
     save_table(tmp_path / "mine" / "people.csv", ["subject", "sex"], [(name, "F") for name in [*SUBJECTS[:9], "s77"]])
     found = problems(row, tmp_path, monkeypatch)
@@ -168,7 +166,7 @@ class Payload:
 
 
 @pytest.mark.parametrize("kind", ["pickle", "module", "list", "complex", "flat", "cut", "text"])
-def test_a_tensor_file_runs_nothing_and_holds_one_tensor(kind: str, tmp_path: Path) -> None:
+def test_a_tensor_file_executes_nothing_and_holds_one_tensor(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "sub-1_ses-1_res-1x1x1_T1w.pt"
     harm = Payload(tmp_path / "harm")
     save_tensor(path, brains(1)[0])
@@ -210,7 +208,7 @@ def test_a_series_with_a_missing_slice_or_two_series_is_refused(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"split": {"val": 0.7, "test": 0.7}}, "must leave something to train on"),
+        ({"split": {"val": 0.7, "test": 0.7}}, "must leave subjects for training"),
         ({"split": {"train": 8, "val": 1, "test": 1}}, "split"),
         ({"images": "t1/all.nii.gz"}, "expected a path with {subject}, perhaps {session}, got 't1/all"),
         ({"images": "/t1/{subject}.nii"}, "expected a path inside the folder"),
@@ -263,7 +261,7 @@ def test_all_is_listed_even_if_no_split_can_be_made(tmp_path: Path, monkeypatch:
     assert found.startswith("mine: 3 problems")
     for words in (
         "s04 is in people.csv, but",
-        "80, 'val': 10, 'test': 10} volumes are asked for",
+        "80, 'val': 10, 'test': 10} volumes are requested",
         "s03_T1.nii.gz cannot be read",
     ):
         assert words in found
@@ -299,22 +297,22 @@ def test_two_images_that_would_have_one_name_are_refused(tmp_path: Path, monkeyp
     assert "a_b/c.nii has the same name a_b_c as another image" in found
 
 
-def test_slices_that_do_not_say_where_they_lie_are_refused(tmp_path: Path) -> None:
+def test_slices_without_a_position_are_refused(tmp_path: Path) -> None:
     save_dicom(tmp_path / "lost", brains(1)[0], positions=False)
-    with pytest.raises(DataError, match=r"slices do not say where they lie|slices 0 to 0 mm apart"):
+    with pytest.raises(DataError, match=r"slices have no position|slices 0 to 0 mm apart"):
         dicom.read_series(sorted((tmp_path / "lost").iterdir()))
 
 
-def test_a_slice_that_came_later_is_refused(tmp_path: Path) -> None:
+def test_a_slice_added_after_fetching_is_refused(tmp_path: Path) -> None:
     save_dicom(tmp_path / "grown", brains(1)[0])
     paths = sorted((tmp_path / "grown").iterdir())
-    with pytest.raises(DataError, match=r"IM0019\.dcm has come into the series since it was fetched"):
+    with pytest.raises(DataError, match=r"IM0019\.dcm was added to the series after it was fetched"):
         dicom.read_series(paths[:-1])
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_damaged_headers_and_tensors_are_refused_in_words(seed: int) -> None:
-    """Bytes overwritten at random: the image may still be read, but nothing else than DataError may come out."""
+def test_damaged_headers_and_tensors_raise_only_data_errors(seed: int) -> None:
+    """Bytes are overwritten at random: the image may still be readable, but only DataError may be raised."""
     rng = np.random.default_rng(seed)
     with tempfile.TemporaryDirectory() as folder:
         for name, read in (("i.nii", nifti.read_image), ("s_res-1x1x1_T1w.pt", caps.read_tensor)):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from atombench.errors import DataError
 from atombench.volumes import dicom, nifti
 from atombench.volumes.collection import scaled
-from atombench.volumes.partition import assign_sides, draw_volumes
+from atombench.volumes.partition import assign_partition, draw_volumes
 from atombench.volumes.patterns import key_of_name
 from atombench.volumes.registry import Percentiles, SplitCounts, SplitShares, Window
 from tests.volumes.building import SUBJECTS, Build, bids, clinica, curated, derivative, plain, problems, scanner
@@ -47,7 +47,7 @@ def test_spacing_of_dicom_and_tensors_is_kept(tmp_path: Path, monkeypatch: pytes
 @pytest.mark.parametrize(("units", "factor"), [("mm", 1.0), ("meter", 1000.0), ("micron", 0.001), ("unknown", 1.0)])
 def test_spacing_comes_out_in_mm(units: str, factor: float, tmp_path: Path) -> None:
     save_nifti(tmp_path / "i.nii.gz", brains(1)[0], "SLP", units=units)
-    np.testing.assert_allclose(nifti.read_image(tmp_path / "i.nii.gz")[1], factor * np.array([2.0, 3.0, 4.0]))
+    np.testing.assert_allclose(nifti.read_image(tmp_path / "i.nii.gz").spacing, factor * np.array([2.0, 3.0, 4.0]))
 
 
 def test_older_names_of_clinica_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,7 +83,7 @@ def test_sessions_of_one_subject_are_one_group(tmp_path: Path, monkeypatch: pyte
         assert len(set(volumes.splits[first : first + 3])) == 1
 
 
-def test_one_person_never_lies_on_two_sides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_person_is_never_in_two_splits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     row = {**plain(tmp_path / "mine"), "same_subject": {"s09": "s00"}}
     volumes = curated(row, tmp_path, monkeypatch)
     assert volumes.splits[0] == volumes.splits[9]
@@ -95,25 +95,26 @@ def test_drawn_volumes_are_exactly_as_many_and_keep_subjects_together(seed: int,
     rng = np.random.default_rng(seed)
     groups = {f"v{number}": f"g{rng.integers(0, 300)}" for number in range(wanted * 8 * sessions + 100)}
     counts = SplitCounts(train=8 * wanted, val=wanted, test=wanted, seed=seed)
-    sides = draw_volumes(groups, counts, "toy")
-    assert {side: list(sides.values()).count(side) for side in ("train", "val", "test")} == counts.model_dump(exclude={"seed"})
+    partition = draw_volumes(groups, counts, "toy")
+    drawn = list(partition.values())
+    assert {split: drawn.count(split) for split in ("train", "val", "test")} == counts.model_dump(exclude={"seed"})
     by_group: dict[str, set[str]] = {}
-    for volume, side in sides.items():
-        by_group.setdefault(groups[volume], set()).add(side)
-    assert all(len(found) == 1 for found in by_group.values())
+    for volume, split in partition.items():
+        by_group.setdefault(groups[volume], set()).add(split)
+    assert all(len(splits) == 1 for splits in by_group.values())
     backwards = dict(reversed(groups.items()))
-    assert draw_volumes(backwards, counts, "toy") == sides
+    assert draw_volumes(backwards, counts, "toy") == partition
 
 
 def test_another_seed_draws_other_volumes() -> None:
     groups = {f"v{number}": f"v{number}" for number in range(200)}
-    one, other = (assign_sides(groups, SplitCounts(train=80, val=10, test=10, seed=seed), "toy") for seed in (1, 2))
+    one, other = (assign_partition(groups, SplitCounts(train=80, val=10, test=10, seed=seed), "toy") for seed in (1, 2))
     assert set(one) != set(other)
     assert len(set(one) & set(other)) > 20
-    assert assign_sides(groups, SplitShares(val=0.1, test=0.2), "toy") != one
+    assert assign_partition(groups, SplitShares(val=0.1, test=0.2), "toy") != one
 
 
-def test_too_few_volumes_for_the_numbers_asked_for_are_refused() -> None:
+def test_too_few_volumes_for_the_requested_numbers_are_refused() -> None:
     groups = {f"v{number}": "one subject" for number in range(50)}
     with pytest.raises(DataError, match=r"50 volumes of 1 subjects, and none of 200 draws"):
         draw_volumes(groups, SplitCounts(train=8, val=1, test=1, seed=0), "toy")
@@ -131,10 +132,11 @@ def test_checksum_lists_of_either_style_and_nested_folders_are_found(tmp_path: P
     assert len(curated(row, tmp_path, monkeypatch).ids) == 10
 
 
-def test_a_fourth_dimension_of_length_one_is_let_pass(tmp_path: Path) -> None:
+def test_a_fourth_dimension_of_length_one_is_accepted(tmp_path: Path) -> None:
     save_nifti(tmp_path / "i.nii.gz", brains(1)[0])
     nibabel.save(nibabel.Nifti1Image(brains(1)[0][..., None], np.eye(4)), tmp_path / "j.nii.gz")
-    np.testing.assert_array_equal(nifti.read_image(tmp_path / "j.nii.gz")[0], nifti.read_image(tmp_path / "i.nii.gz")[0])
+    three, four = (nifti.read_image(tmp_path / name).voxels for name in ("i.nii.gz", "j.nii.gz"))
+    np.testing.assert_array_equal(four, three)
 
 
 @pytest.mark.parametrize(
@@ -148,11 +150,11 @@ def test_a_fourth_dimension_of_length_one_is_let_pass(tmp_path: Path) -> None:
         ("{subject}(1)+.nii", "a(1)+.nii", ("a", "")),
     ],
 )
-def test_names_are_taken_apart_by_their_pattern(pattern: str, name: str, key: tuple[str, str] | None) -> None:
+def test_a_pattern_gives_subject_and_session_of_a_name(pattern: str, name: str, key: tuple[str, str] | None) -> None:
     assert key_of_name(pattern, name) == key
 
 
-def test_intensities_between_percentiles_or_in_a_window_come_to_zero_and_one() -> None:
+def test_intensities_between_percentiles_or_in_a_window_are_scaled_to_zero_and_one() -> None:
     ramp = np.linspace(5, 105, 1000).reshape(10, 10, 10)
     found = scaled(ramp, Percentiles(percentiles=(10.0, 90.0)))
     assert (found.min(), found.max()) == (0, 1)
@@ -184,7 +186,7 @@ def test_a_caps_folder_needs_no_table(tmp_path: Path, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("build", [plain, lambda folder: clinica(folder, tensor=True), scanner])
 def test_linked_files_are_read_by_their_own_names(build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As git-annex and datalad keep them: every file is a link to one whose name says nothing."""
+    """As in git-annex and datalad: every file is a link to one with a meaningless name."""
     row = build(tmp_path / "a" / "mine")
     expected = curated(row, tmp_path / "a", monkeypatch)
     (tmp_path / "store").mkdir()

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +7,8 @@ import pytest
 from scipy import ndimage
 
 from atombench.errors import DataError
-from atombench.volumes.curate import RawVolume, curate, resample
+from atombench.volumes.curate import curate, resample
+from atombench.volumes.raw_volume import RawVolume
 from atombench.volumes.volume_set import VolumeSet
 from tests.conftest import textured, volume_set
 
@@ -79,16 +81,16 @@ def test_pickles_are_never_loaded(tmp_path: Path) -> None:
         VolumeSet.load(tmp_path / "v.npz")
 
 
-def test_content_that_does_not_fit_its_digest_is_refused(toy: VolumeSet, tmp_path: Path) -> None:
+def test_content_that_does_not_match_its_digest_is_refused(toy: VolumeSet, tmp_path: Path) -> None:
     toy.save(tmp_path / "v.npz")
     arrays = dict(np.load(tmp_path / "v.npz"))
     arrays["volumes"][0, 0, 0, 0] += 1
     np.savez(tmp_path / "v.npz", **arrays)
-    with pytest.raises(DataError, match=f"it says {toy.digest}"):
+    with pytest.raises(DataError, match=f"expected {toy.digest}"):
         VolumeSet.load(tmp_path / "v.npz")
 
 
-def test_a_missing_file_and_an_unwritable_place_are_named(toy: VolumeSet, tmp_path: Path) -> None:
+def test_a_missing_file_and_an_unwritable_folder_are_named(toy: VolumeSet, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"cannot read .*nothing\.npz: No such file"):
         VolumeSet.load(tmp_path / "nothing.npz")
     (tmp_path / "file").write_text("in the way")
@@ -97,10 +99,44 @@ def test_a_missing_file_and_an_unwritable_place_are_named(toy: VolumeSet, tmp_pa
 
 
 def test_misshapen_or_repeated_content_is_refused() -> None:
-    with pytest.raises(DataError, match=r"shape \(N, E, E, E\)"):
-        volume_set((1, 0, 0), np.zeros((1, 20, 20, 10), np.float32))
+    with pytest.raises(DataError, match=r"shape \(N, I, J, K\)"):
+        volume_set((1, 0, 0), np.zeros((1, 20, 20), np.float32))
     good = volume_set((2, 0, 0))
-    with pytest.raises(DataError, match="must be unique; twice: v0000"):
+    with pytest.raises(DataError, match="must be unique, but these are repeated: v0000"):
         VolumeSet("toy", good.volumes, ("v0000", "v0000"), good.groups, good.labels, good.splits, good.spacing)
-    with pytest.raises(DataError, match="splits must be of"):
+    with pytest.raises(DataError, match="splits must be one of"):
         VolumeSet("toy", good.volumes, good.ids, good.groups, good.labels, ("train", "dev"), good.spacing)
+
+
+def test_volumes_need_not_be_cubes_but_have_no_edge_then() -> None:
+    slabs = volume_set((1, 0, 0), np.zeros((1, 20, 30, 10), np.float32))
+    assert slabs.index().shape == (20, 30, 10)
+    with pytest.raises(DataError, match=r"toy has volumes of shape \(20, 30, 10\), expected cubes"):
+        _ = slabs.edge
+
+
+@pytest.mark.parametrize(
+    ("affines", "message"),
+    [
+        (np.zeros((2, 4, 4)), r"expected affines of shape \(1, 4, 4\), got \(2, 4, 4\)"),
+        (np.diag([1, 1, np.nan, 1])[None], "expected each affine to be finite, or NaN throughout"),
+    ],
+)
+def test_affines_of_a_wrong_shape_or_with_holes_are_refused(affines: np.ndarray, message: str) -> None:
+    good = volume_set((1, 0, 0))
+    with pytest.raises(DataError, match=message):
+        replace(good, affines=affines)
+
+
+def test_an_affine_that_is_not_finite_is_listed_as_a_problem() -> None:
+    volume = replace(raw("a", textured(1)[0].astype(float)), affine=np.full((4, 4), np.nan))
+    with pytest.raises(DataError, match="a has an affine of shape"):
+        curate("toy", [volume], 20)
+
+
+def test_affines_survive_the_file_and_are_outside_of_the_digest(toy: VolumeSet, tmp_path: Path) -> None:
+    placed = replace(toy, affines=np.tile(np.diag([2.0, 3.0, 4.0, 1.0]), (len(toy.ids), 1, 1)))
+    placed.save(tmp_path / "v.npz")
+    np.testing.assert_array_equal(VolumeSet.load(tmp_path / "v.npz").affines, placed.affines)
+    assert placed.digest == toy.digest
+    assert np.isnan(toy.affines).all()

@@ -1,4 +1,4 @@
-"""Running the workflow in a folder of its own, as a user would."""
+"""Run the workflow in a separate folder, as a user would."""
 
 from __future__ import annotations
 
@@ -13,9 +13,27 @@ from pathlib import Path
 
 import psutil
 
+from atombench.records.board import Board
+from atombench.records.layout import Layout
+from atombench.records.run import Run
 from tests.conftest import ROOT
 
 BIN = Path(sys.executable).parent
+TINY = ("--configfile", "tests/workflow/tiny.yaml")
+
+# Paths of results, as patterns; below a seed there is a folder for each condition.
+CURATED = "results/data/*/cube20/curated.npz"
+MANIFESTS = "results/atom/*/*/manifest.parquet"
+RECORDS = "results/atom/*/*/*/seed*/*/record.json"
+PREDICTIONS = "results/atom/*/*/*/seed*/*/predictions.parquet"
+WEIGHTS = "results/atom/*/*/*/seed*/weights.safetensors"
+AUDITS = ("results/data/*/cube20/audit.json", "results/atom/*/*/audit.json")
+EXACT = (CURATED, MANIFESTS, *AUDITS, PREDICTIONS, WEIGHTS)  # the same bytes on every run
+
+
+def record_of(folder: Path, board: str, method: str, seed: int) -> Path:
+    """Return the record of a run; `board` is dataset and name, such as `mni-subjects/easy-none-x1`."""
+    return Layout(folder / "results").record(Run.of(Board.read(board), method, seed))
 
 
 def copied(place: Path) -> Path:
@@ -29,8 +47,14 @@ def copied(place: Path) -> Path:
     return place
 
 
+def continued(finished: Path, place: Path) -> Path:
+    """Copy a folder with all results and the times of its files, so that a finished run can be changed and continued."""
+    shutil.copytree(finished, place, symlinks=True, dirs_exist_ok=True)
+    return place
+
+
 def environment(folder: Path) -> dict[str, str]:
-    """Environment in which `atombench` and the rules use the package of that folder."""
+    """Return an environment in which `atombench` and the rules use the package in that folder."""
     return {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": str(folder)}
 
 
@@ -43,18 +67,18 @@ def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
 
 
 def jobs(output: str) -> dict[str, int]:
-    """Jobs by rule, as snakemake announces them; empty if there is nothing to do."""
+    """Return the number of jobs by rule from the output of snakemake; empty if there is nothing to do."""
     table = re.search(r"^job +count\n-[- ]+\n((?:\w+ +\d+\n)+)", output, re.MULTILINE)
     if table is None:
         assert "Nothing to be done" in output, output
         return {}
-    found = {name: int(count) for name, count in (line.split() for line in table[1].splitlines())}
-    found.pop("total")
-    return found
+    counts = {name: int(count) for name, count in (line.split() for line in table[1].splitlines())}
+    counts.pop("total")
+    return counts
 
 
 def killed_in(folder: Path, step: str, victim: str, *arguments: str) -> None:
-    """Start snakemake and kill -9 while a step's process lives: the `run` with all its processes, `main`, or the `step`."""
+    """Start snakemake and kill (-9) the `run` with all processes, the `main` process, or the `step` while the step runs."""
     command = ["snakemake", "--cores", "2", *arguments]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with subprocess.Popen(command, cwd=folder, env=environment(folder), start_new_session=True, **quiet) as run:
@@ -88,7 +112,7 @@ def step_of(run: subprocess.Popen[bytes], step: str) -> psutil.Process:
 
 
 def digests(folder: Path, *patterns: str) -> dict[str, str]:
-    """SHA-256 of the files that match, by name."""
+    """Return the SHA-256 of all files that match, by relative path."""
     paths = sorted(path for pattern in patterns for path in folder.glob(pattern))
     assert paths
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}

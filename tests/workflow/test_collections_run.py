@@ -1,4 +1,4 @@
-"""Runs on collections, from the registry row to the board: real ones with the default methods, and a user's own by one row."""
+"""Tests of runs on collections, from the registry entry to the board: public datasets, and a BIDS dataset of a user."""
 
 from pathlib import Path
 
@@ -8,32 +8,37 @@ import yaml
 
 from atombench.audit.record import load_findings
 from atombench.records.record import load_record
-from atombench.tasks.atom.methods.table import CONTROLS
+from atombench.tasks.atom.shown import Shown
+from atombench.tasks.atom.task import ATOM
 from atombench.volumes.fetch import DATA_DIRS, data_dirs
 from tests.browser.checks import check_site
 from tests.conftest import ROOT, needs
 from tests.volumes.building import bids
-from tests.workflow.running import copied, jobs, snakemake
+from tests.workflow.running import RECORDS, copied, jobs, snakemake
 
-pytestmark = pytest.mark.long
+CONTROLS = ATOM.registry.controls
+pytestmark = pytest.mark.long(minutes=5)
 FOLDERS = {"ixi": "ixi-hh-t1", "hippocampus": "msd-task04-hippocampus"}
 FEW = {"steps": 10, "batch_volumes": 4, "validations": 1, "val_sections": 64}
+DEAR = ("section-only", "volume-only", "oracle-coarse", "regismcan-released")  # slow; omitted if another collection runs them
 
 
-@pytest.mark.parametrize("name", FOLDERS)
-def test_a_real_collection_runs_with_the_default_methods(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "without"), [("ixi", ()), ("hippocampus", DEAR), pytest.param("hippocampus", (), marks=pytest.mark.thorough)]
+)
+def test_a_real_collection_runs_with_the_default_methods(name: str, without: tuple[str, ...], tmp_path: Path) -> None:
     needs(any((top / FOLDERS[name]).is_dir() for top in data_dirs()), f"{FOLDERS[name]} is in no folder of {DATA_DIRS}")
     folder = copied(tmp_path)
     config = yaml.safe_load((ROOT / f"config/{name}.yaml").read_text())
     config["boards"][0]["gatherings"], config["seeds"] = ["uniform"], [1]
-    for method in ("section-only", "volume-only", "regismcan-released", "regismcan"):
-        config["methods"][method] = FEW
+    config["methods"] = {method: FEW for method in config["methods"] if method not in without}
+    config["without"] = [method for method in without if method in ATOM.registry.controls]
     (folder / "c.yaml").write_text(yaml.safe_dump(config))
     answer = snakemake(folder, "--configfile", "c.yaml")
     assert answer.returncode == 0, answer.stdout
     table = pd.read_csv(folder / "results/board/results.csv", dtype={"seed": str})
     found = table[(table["seed"] == "all") & (table["metric"] == "fine_recall@1")].set_index("method")["value"]
-    assert set(found.index) == {*CONTROLS, *config["methods"], "chance"}
+    assert set(found.index) == {*ATOM.registry.controls, *config["methods"], "chance"} - set(without)
     assert found["exhaustive"] > 0.9
     centre = table[(table["method"] == "exhaustive") & (table["metric"] == "centre_mm")]
     assert (centre["value"] < 10).all()
@@ -42,7 +47,7 @@ def test_a_real_collection_runs_with_the_default_methods(name: str, tmp_path: Pa
     check_site(folder / "results/board", boards=1)
 
 
-def test_a_users_bids_dataset_runs_by_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bids_dataset_of_a_user_runs_with_one_registry_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = copied(tmp_path / "project")
     row = bids(tmp_path / "data" / "study", "PSR")
     monkeypatch.setenv(DATA_DIRS, str(tmp_path / "data"))
@@ -75,17 +80,18 @@ def test_a_users_bids_dataset_runs_by_one_row(tmp_path: Path, monkeypatch: pytes
         ("none", 2),
         ("none", 3),
     }
-    for scale in (1, 2, 3):
-        card = (folder / f"results/board/datasets/my-study-x{scale}.html").read_text()
+    for form in ("cube20", "cube40", "cube60"):
+        card = (folder / f"results/board/datasets/my-study-{form}.html").read_text()
         assert "Study &lt;1&gt;" in card
         assert "data:image" not in card
         assert "sub-s00" not in card
-    found = [load_record(path) for path in (folder / "results/atom/my-study").glob("*/*/*/record.json")]
-    assert all(len(record.answers) == 6 and not record.failures for record in found)
-    assert any(record.curve for record in found)
-    assert not any(load_findings(path).cases for path in (folder / "results/atom/my-study").glob("*/audit.json"))
-    assert load_findings(folder / "results/atom/mni-subjects/hard-none-x1/audit.json").cases
+    records = [load_record(path) for path in folder.glob(RECORDS) if "my-study" in path.parts]
+    shown = [Shown.model_validate(record.own) for record in records]
+    assert all(len(own.answers) == 6 and not own.failures for own in shown)
+    assert any(record.curve for record in records)
+    assert not any(load_findings(path).pictures for path in (folder / "results/atom/my-study").glob("*/audit.json"))
+    assert load_findings(folder / "results/atom/mni-subjects/hard-none-x1/audit.json").pictures
     audit = pd.read_csv(folder / "results/board/audit.csv").query("dataset == 'my-study'")
-    audit = audit.set_index(["split", "part", "finding"])["value"]
-    assert audit["vol", "test", "volumes_in_training"] == 1
-    assert audit["pos", "test", "positions_in_training"] == 1
+    audit = audit.set_index(["board", "part", "finding"])["value"]
+    assert audit["hard-vol-x1", "test", "volumes_in_training"] == 1
+    assert audit["hard-pos-x1", "test", "positions_in_training"] == 1

@@ -1,13 +1,13 @@
-"""Failures are rows: a method's own fault with its reason, and what was lost with what is known; the rest goes on."""
+"""Tests of failed methods and lost runs: they are shown with reasons, and the other runs continue."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from tests.workflow.running import copied, jobs, snakemake
+from tests.workflow.running import copied, jobs, record_of, snakemake
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long(minutes=2), pytest.mark.xdist_group("failures")]
 CONFIG = """
 run: failing
 boards:
@@ -31,24 +31,24 @@ def page(folder: Path) -> str:
     return "".join(path.read_text() for path in sorted((folder / "results/board/boards").glob("*.html")))
 
 
-def test_what_a_run_lost_stands_on_the_board_and_the_next_call_makes_it(folder: Path) -> None:
+def test_a_lost_run_is_shown_on_the_board_and_repeated_by_the_next_call(folder: Path) -> None:
     blocked = folder / "results/checkpoints"
     blocked.parent.mkdir()
     blocked.write_text("a file where a folder should be")
     answer = snakemake(folder, "--configfile", "failing.yaml")
     assert answer.returncode != 0
-    assert "results/board/index.html shows what there is" in answer.stdout
+    assert "Some runs failed. results/board/index.html shows the others" in answer.stdout
     assert "regismcan</bdi>, seed 1: train: cannot write results/checkpoints/" in page(folder)
     assert "constant" in page(folder)
     blocked.unlink()
     again = snakemake(folder, "--configfile", "failing.yaml")
     assert again.returncode == 0, again.stdout
     assert "regismcan</bdi>, seed 1: " not in page(folder)
-    assert "rule train_cpu" not in again.stdout  # what was done is not done again
+    assert "rule train_cpu" not in again.stdout  # finished jobs are not repeated
 
 
-def test_a_loss_that_becomes_nan_is_a_row_with_its_reason_and_is_not_tried_again(folder: Path) -> None:
-    record = json.loads((folder / "results/atom/mni-subjects/easy-none-x1/regismcan+diverging/seed1/record.json").read_text())
+def test_a_diverged_training_is_shown_with_its_reason_and_not_repeated(folder: Path) -> None:
+    record = json.loads(record_of(folder, "mni-subjects/easy-none-x1", "regismcan+diverging", 1).read_text())
     assert record["status"] == "failed"
     assert "the loss became" in record["reason"]
     assert "regismcan+diverging</bdi>, seed 1: training: the loss became" in page(folder)

@@ -1,4 +1,4 @@
-"""Processes that run at once take different GPUs; the lock ends with the process."""
+"""Tests of the GPU lease: simultaneous processes use different GPUs; the lock is released when the process ends."""
 
 import os
 import stat
@@ -16,7 +16,7 @@ CLAIM = "import sys; from atombench.workflow.gpu_lease import claim_gpu; print(c
 
 @pytest.fixture
 def machine(tmp_path: Path) -> dict[str, str]:
-    """Environment of a machine with two GPUs, and a folder for lock files of its own."""
+    """Return the environment of a machine with two GPUs and a separate folder for lock files."""
     program = tmp_path / "nvidia-smi"
     program.write_text("#!/bin/sh\necho 'GPU 0: one (UUID: a)'\necho 'GPU 1: two (UUID: b)'\n")
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
@@ -35,19 +35,19 @@ def claimed(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline().strip()
 
 
-def test_jobs_at_once_take_different_gpus_and_the_next_one_waits(machine: dict[str, str]) -> None:
+def test_simultaneous_steps_use_different_gpus_and_a_third_step_waits(machine: dict[str, str]) -> None:
     with start(machine) as first, start(machine) as second:
         assert {claimed(first), claimed(second)} == {"0", "1"}
         with start(machine) as third:
             with pytest.raises(subprocess.TimeoutExpired):
                 third.wait(timeout=2)
-            second.kill()  # without a chance to give anything back
+            second.kill()  # the process cannot release its lock itself
             assert claimed(third) in ("0", "1")
             third.stdin.close()
         first.stdin.close()
 
 
-def test_only_gpus_that_the_environment_leaves_are_taken(machine: dict[str, str]) -> None:
+def test_only_gpus_allowed_by_the_environment_are_used(machine: dict[str, str]) -> None:
     with start({**machine, "CUDA_VISIBLE_DEVICES": "1"}) as process:
         assert claimed(process) == "1"
         process.stdin.close()
@@ -62,7 +62,7 @@ def test_only_gpus_that_the_environment_leaves_are_taken(machine: dict[str, str]
         {"PATH": ""},
     ],
 )
-def test_where_the_scheduler_has_chosen_or_there_is_none_nothing_is_taken(
+def test_no_gpu_is_claimed_if_the_scheduler_assigned_one_or_none_exists(
     change: dict[str, str], machine: dict[str, str]
 ) -> None:
     with start({**machine, **change}) as process:
@@ -70,7 +70,7 @@ def test_where_the_scheduler_has_chosen_or_there_is_none_nothing_is_taken(
         process.stdin.close()
 
 
-def test_a_device_named_by_the_user_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_device_chosen_by_the_user_is_not_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     assert claim_gpu("cpu") is None
     assert claim_gpu("cuda:1") is None

@@ -1,4 +1,4 @@
-"""Which jobs count as left behind, asked of a stand-in for squeue; the real one is asked in tests/slurm."""
+"""Tests of orphaned jobs, with scripts instead of squeue and scancel; tests/slurm uses the real programs."""
 
 import os
 from pathlib import Path
@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 
 from atombench.errors import DataError
-from atombench.workflow import jobs as dead_jobs
-from atombench.workflow.jobs import end_jobs, jobs_left_behind
+from atombench.workflow import jobs
+from atombench.workflow.jobs import cancel_jobs, orphaned_jobs
 
 RUN = "0b2cf3c4-5a1e-4be4-9d6f-7f0f2f2a3b4c"
 
 
 @pytest.fixture
 def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """File whose lines squeue prints; scancel empties it unless it is read-only."""
+    """Return the file that `squeue` prints and `scancel` empties."""
     programs, lines = tmp_path / "programs", tmp_path / "lines"
     programs.mkdir()
     scripts = {"squeue": f'cat "{lines}"', "scancel": f'echo "$@" > "{tmp_path}/cancelled"; : > "{lines}"'}
@@ -25,7 +25,7 @@ def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return lines
 
 
-def test_only_jobs_that_snakemake_submitted_from_the_folder_count(queue: Path, tmp_path: Path) -> None:
+def test_only_jobs_submitted_by_snakemake_from_the_folder_are_orphaned(queue: Path, tmp_path: Path) -> None:
     work, other = tmp_path / "work", tmp_path / "other"
     work.mkdir()
     other.mkdir()
@@ -39,21 +39,27 @@ def test_only_jobs_that_snakemake_submitted_from_the_folder_count(queue: Path, t
         "no table at all",
     )
     queue.write_text("\n".join(rows) + "\n")
-    assert jobs_left_behind(work) == ["7", "8"]
-    assert jobs_left_behind(other) == ["9"]
-    end_jobs(["7", "8"], work)
+    assert orphaned_jobs(work) == ["7", "8"]
+    assert orphaned_jobs(other) == ["9"]
+    cancel_jobs(["7", "8"], work)
     assert (tmp_path / "cancelled").read_text().split() == ["7", "8"]
-    assert jobs_left_behind(work) == []
+    assert orphaned_jobs(work) == []
 
 
-def test_without_slurm_nothing_was_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_slurm_no_job_is_orphaned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert jobs_left_behind(tmp_path) == []
+    assert orphaned_jobs(tmp_path) == []
 
 
-def test_jobs_that_do_not_end_are_named(queue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_names_jobs_that_do_not_end(queue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     queue.write_text(f"7|{RUN}|{tmp_path}\n")
     (tmp_path / "programs/scancel").write_text("#!/bin/sh\n")
-    monkeypatch.setattr(dead_jobs, "SECONDS_TO_END", 0)
+    monkeypatch.setattr(jobs, "SECONDS_TO_END", 0)
     with pytest.raises(DataError, match="do not end: 7; see `squeue --me`"):
-        end_jobs(["7"], tmp_path)
+        cancel_jobs(["7"], tmp_path)
+
+
+def test_the_error_without_scancel_names_the_jobs_to_cancel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(DataError, match=r"cannot cancel the SLURM jobs of an earlier run \(7 8\)"):
+        cancel_jobs(["7", "8"], tmp_path)

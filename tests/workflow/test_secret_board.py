@@ -1,4 +1,4 @@
-"""A secret board through the workflow: queries with the key, nothing without it."""
+"""Test of a secret board in the workflow: queries are written only with the key."""
 
 import subprocess
 from pathlib import Path
@@ -9,15 +9,15 @@ from tests.workflow.running import copied, environment, jobs, snakemake
 
 pytestmark = pytest.mark.long
 SECRET = ("--configfile", "config/secret.yaml")
-BOARD = "results/queries/mni-subjects/uniform-secret-none-x1/board.json"
+BOARD = "results/queries/atom/mni-subjects/uniform-secret-none-x1/board.json"
 
 
-def test_only_the_key_makes_a_secret_board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_secret_board_requires_its_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = copied(tmp_path / "checkout")
     monkeypatch.delenv("ATOMBENCH_SECRET_KEY", raising=False)
     refused = snakemake(folder, "queries", *SECRET)
     assert refused.returncode != 0
-    assert "its labels exist only where the maintainer's key is" in refused.stdout
+    assert "its labels can be computed only with the key" in refused.stdout
     key = tmp_path / "key"
     subprocess.run(["atombench", "new-key", str(key)], cwd=folder, env=environment(folder), check=True)
     monkeypatch.setenv("ATOMBENCH_SECRET_KEY", str(key))

@@ -1,4 +1,4 @@
-"""docs/submitting.md as a newcomer follows it: its commands run as they stand, and both ways end as a row on the board."""
+"""Test of docs/submitting.md: its commands run unchanged, and both kinds of submission appear on the board."""
 
 import re
 import subprocess
@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.workflow.running import copied, environment, jobs, snakemake
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long(minutes=3), pytest.mark.xdist_group("submitting")]
 FENCE = re.compile(r"^```(\w+)(?: ([^\n]*))?\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SMALL = """
 run: default
@@ -20,12 +20,12 @@ seeds: [1]
 without: [random, section-only, volume-only, oracle-coarse, exhaustive]
 methods:
 """
-BOARD = "results/board/boards/mni-subjects-uniform-none-x1.html"
+BOARD = "results/board/boards/atom-mni-subjects-uniform-none-x1.html"
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout in which all commands of the page were run; its default run is a small one, so that it takes minutes."""
+    """Return a checkout after all commands of the page, with a small default run to limit the time to minutes."""
     place = copied(tmp_path_factory.mktemp("submitter"))
     (place / "config/config.yaml").write_text(SMALL)
     for kind, about, text in FENCE.findall((ROOT / "docs/submitting.md").read_text()):
@@ -46,7 +46,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def test_both_ways_end_as_rows(folder: Path) -> None:
+def test_both_kinds_of_submission_appear_on_the_board(folder: Path) -> None:
     table = pd.read_csv(folder / "results/board/results.csv", dtype={"seed": str})
     primary = table[(table["protocol"] == "strict") & (table["metric"] == "fine_recall@1") & (table["seed"] == "all")]
     for gathering in ("hard", "uniform"):
@@ -55,14 +55,14 @@ def test_both_ways_end_as_rows(folder: Path) -> None:
             assert here.loc[method, "status"] == "complete"
             assert here.loc[method, "ci_low"] <= here.loc[method, "value"] <= here.loc[method, "ci_high"]
         swaps = table[(table["gathering"] == gathering) & (table["method"] == "grey-match")]["protocol"]
-        assert {"volume-swap", "section-swap"} <= set(swaps)  # no submitted method is spared that test
+        assert {"volume-swap", "section-swap"} <= set(swaps)  # swap tests apply to every submitted method
     page = (folder / BOARD).read_text()
     assert ">self-reported</span>" in page
     assert ">reproduced</span>" in page
     assert "<dt>team</dt>" in (folder / "results/board/methods/grey-level.html").read_text()
 
 
-def test_nothing_is_left_to_do_and_a_refused_submission_is_a_row_too(folder: Path) -> None:
+def test_no_jobs_remain_and_a_rejected_submission_appears_on_the_board(folder: Path) -> None:
     assert jobs(snakemake(folder, "-n").stdout) == {}
     predictions = folder / "leaderboard/submissions/grey-level/predictions/uniform-none-x1-seed1.npz"
     predictions.write_bytes(predictions.read_bytes()[:1000])
@@ -71,10 +71,10 @@ def test_nothing_is_left_to_do_and_a_refused_submission_is_a_row_too(folder: Pat
     answer = snakemake(folder)
     assert answer.returncode == 0, answer.stdout
     page = (folder / BOARD).read_text()
-    assert "is refused: predictions/uniform-none-x1-seed1.npz: is not a valid npz file" in page
+    assert "is rejected: predictions/uniform-none-x1-seed1.npz: is not a valid npz file" in page
 
 
-def test_a_folder_that_says_nothing_is_left_out_and_the_rest_goes_on(folder: Path) -> None:
+def test_an_empty_submission_folder_is_omitted_and_the_run_continues(folder: Path) -> None:
     odd = folder / "leaderboard/submissions/odd-one"
     odd.mkdir()
     answer = snakemake(folder, "-n")

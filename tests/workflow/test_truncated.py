@@ -1,4 +1,4 @@
-"""Files cut at any place are noticed; whole ones are left alone."""
+"""Tests of the detection of truncated files."""
 
 import json
 from pathlib import Path
@@ -10,11 +10,11 @@ import pytest
 
 from atombench.io.files import write_json
 from atombench.io.tensors import save_tensors
-from atombench.workflow.truncated import CHECKS, cut_short, still_missing
+from atombench.workflow.truncated import CHECKS, truncated_files
 
 
 def written(folder: Path) -> list[Path]:
-    """A small file of every kind that the workflow writes."""
+    """Write a small file of every kind that the workflow uses."""
     write_json(folder / "a.json", {"a": {"b": [1, {"c": {}}]}, "d": {"e": {}}})
     write_json(folder / "list.json", [{"a": 1}, {"b": 2}])
     write_json(folder / "empty.json", {})
@@ -25,42 +25,29 @@ def written(folder: Path) -> list[Path]:
     return sorted(folder.iterdir())
 
 
-def test_whole_files_are_left_alone(tmp_path: Path) -> None:
+def test_complete_files_are_not_reported(tmp_path: Path) -> None:
     files = written(tmp_path)
-    (tmp_path / "none.jsonl").touch()  # of a method that is not trained
+    (tmp_path / "none.jsonl").touch()  # the curve of a method without training
     (tmp_path / "notes.txt").touch()
     assert {path.suffix for path in files} == set(CHECKS)
-    assert cut_short([*files, tmp_path / "none.jsonl", tmp_path / "notes.txt", tmp_path / "missing.json", tmp_path]) == []
+    assert truncated_files([*files, tmp_path / "none.jsonl", tmp_path / "notes.txt", tmp_path / "missing.json", tmp_path]) == []
 
 
 @pytest.mark.parametrize("suffix", sorted(CHECKS))
-def test_a_file_cut_anywhere_is_noticed(suffix: str, tmp_path: Path) -> None:
+def test_a_file_truncated_at_any_position_is_detected(suffix: str, tmp_path: Path) -> None:
     for path in [path for path in written(tmp_path) if path.suffix == suffix]:
         whole = path.read_bytes()
         ends = range(len(whole)) if suffix != ".jsonl" else [n for n in range(1, len(whole)) if whole[n - 1 : n] != b"\n"]
         missed = []
         for end in ends:
             path.write_bytes(whole[:end])
-            if cut_short([path]) != [path]:
+            if truncated_files([path]) != [path]:
                 missed.append(end)
         assert missed == []
 
 
-def test_a_safetensors_header_that_is_no_header_counts_as_damage(tmp_path: Path) -> None:
+def test_an_invalid_safetensors_header_counts_as_truncated(tmp_path: Path) -> None:
     for number, content in enumerate((b"\xff" * 20, (2).to_bytes(8, "little") + b"[]", (4).to_bytes(8, "little") + b"null")):
         path = tmp_path / f"{number}.safetensors"
         path.write_bytes(content)
-        assert cut_short([path]) == [path]
-
-
-def test_what_was_removed_is_asked_for_until_it_is_there_again(tmp_path: Path) -> None:
-    ledger, one, two = tmp_path / "ledger", tmp_path / "one.json", tmp_path / "two.json"
-    assert still_missing([], ledger) == []
-    assert not ledger.exists()
-    assert still_missing([one], ledger) == [one]
-    assert still_missing([two], ledger) == [one, two]
-    one.write_text("{}\n")
-    assert still_missing([], ledger) == [two]
-    two.write_text("{}\n")
-    assert still_missing([], ledger) == []
-    assert ledger.read_text() == ""
+        assert truncated_files([path]) == [path]

@@ -1,4 +1,4 @@
-// Draws each figure when it comes near the screen; plotly itself is loaded for the first of them.
+// Draw each figure when it comes near the viewport; load plotly with the first one.
 "use strict";
 (() => {
   let plotly = null;
@@ -14,12 +14,12 @@
     const figure = JSON.parse(data.textContent);
     library.newPlot(data.dataset.plot, figure.data, figure.layout, {responsive: true, displayModeBar: false});
   }, (error) => { document.getElementById(data.dataset.plot).textContent = error.message; });
-  const seen = new IntersectionObserver((entries) => {
+  const observer = new IntersectionObserver((entries) => {
     for (const entry of entries) {
       if (!entry.isIntersecting) continue;
-      seen.unobserve(entry.target);
+      observer.unobserve(entry.target);
       draw(document.querySelector(`script[data-plot="${CSS.escape(entry.target.id)}"]`));
     }
   }, {rootMargin: "400px"});
-  for (const place of document.querySelectorAll(".plot[id]")) seen.observe(place);
+  for (const plot of document.querySelectorAll(".plot[id]")) observer.observe(plot);
 })();

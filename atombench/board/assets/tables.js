@@ -1,14 +1,14 @@
-// Sorting, searching, filters, columns and opened rows of a table; all of it stands in the page's address.
+// Sort, search and filter a table, choose its columns and open rows; the state is kept in the URL fragment.
 "use strict";
 (() => {
-  const MANY = 100;  // rows on the page at once
+  const MANY = 100;  // rows per page
   const table = document.querySelector("table[data-table]");
   if (!table) return;
   const form = document.querySelector(".tools");
   const heads = [...table.tHead.rows[0].cells];
   const keys = heads.map((head) => head.dataset.key);
   const source = document.getElementById("provenance");
-  const usual = new Set(heads.filter((head) => !("hidden" in head.dataset)).map((head) => head.dataset.key));
+  const defaults = new Set(heads.filter((head) => !("hidden" in head.dataset)).map((head) => head.dataset.key));
   const all = (selector) => [...form.querySelectorAll(selector)];
   const search = form.querySelector("[data-search]");
 
@@ -17,11 +17,11 @@
     autoWidth: false, order: [], orderMulti: false,
     layout: {topStart: null, topEnd: null, bottomStart: "pageLength", bottomEnd: "paging"},
     columnDefs: heads.map((head, number) => ({
-      targets: number, orderable: !("fixed" in head.dataset), visible: usual.has(head.dataset.key),
+      targets: number, orderable: !("fixed" in head.dataset), visible: defaults.has(head.dataset.key),
       type: "number" in head.dataset ? "num" : "string", searchable: !("number" in head.dataset || "fixed" in head.dataset),
       orderSequence: "falling" in head.dataset ? ["desc", "asc"] : ["asc", "desc"],
     })),
-    language: {emptyTable: "no results", zeroRecords: "no row fits", lengthMenu: "_MENU_ rows on a page"},
+    language: {emptyTable: "no results", zeroRecords: "no matching rows", lengthMenu: "_MENU_ rows per page"},
   });
 
   const nodes = api.rows().nodes().toArray();
@@ -33,7 +33,7 @@
     });
   }
 
-  // Opened rows: where their numbers come from.
+  // Opened rows: provenance of the numbers.
   const lines = source ? JSON.parse(source.textContent) : {};
   const details = (method) => {
     const box = document.createElement("div");
@@ -41,10 +41,10 @@
       const list = document.createElement("dl");
       list.className = "provenance";
       for (const [label, text] of run) {
-        const term = document.createElement("dt"), said = document.createElement("dd");
+        const term = document.createElement("dt"), value = document.createElement("dd");
         term.textContent = label;
-        said.textContent = text;
-        list.append(term, said);
+        value.textContent = text;
+        list.append(term, value);
       }
       box.append(list);
     }
@@ -63,12 +63,12 @@
     button.type = "button";
     button.className = "open";
     button.setAttribute("aria-expanded", "false");
-    button.setAttribute("aria-label", `Where the numbers of ${node.dataset.method} come from`);
+    button.setAttribute("aria-label", `Provenance of the numbers of ${node.dataset.method}`);
     button.addEventListener("click", () => { toggle(node, button); write(); });
     node.querySelector("th").prepend(button);
   }
 
-  // The address.
+  // State in the URL fragment.
   const write = () => {
     const state = new URLSearchParams();
     const [order] = api.order();
@@ -76,7 +76,7 @@
     if (search.value) state.set("q", search.value);
     for (const select of all("[data-filter]")) if (select.value) state.set(select.dataset.filter, select.value);
     const shown = keys.filter((key, number) => api.column(number).visible());
-    if (shown.length !== usual.size || !shown.every((key) => usual.has(key))) {
+    if (shown.length !== defaults.size || !shown.every((key) => defaults.has(key))) {
       state.set("columns", shown.filter((key) => form.querySelector(`[data-column="${CSS.escape(key)}"]`)).join("."));
     }
     if (open.size) state.set("open", JSON.stringify([...open]));
@@ -84,20 +84,20 @@
     if (hash !== location.hash.slice(1)) history.replaceState(null, "", hash ? `#${hash}` : location.pathname + location.search);
   };
   const read = () => {
-    if (location.hash && !location.hash.includes("=")) return say();  // a place on the page
+    if (location.hash && !location.hash.includes("=")) return showCount();  // an anchor on the page
     const state = new URLSearchParams(location.hash.slice(1));
     search.value = state.get("q") ?? "";
     for (const select of all("[data-filter]")) {
       const wanted = state.get(select.dataset.filter) ?? "";
       select.value = [...select.options].some((option) => option.value === wanted) ? wanted : "";
     }
-    const columns = state.has("columns") ? new Set(state.get("columns").split(".")) : usual;
+    const columns = state.has("columns") ? new Set(state.get("columns").split(".")) : defaults;
     for (const box of all("[data-column]")) box.checked = columns.has(box.dataset.column);
     const [key, direction] = (state.get("sort") ?? "").split(".");
     const wanted = keys.indexOf(key);
     apply(wanted >= 0 && ["asc", "desc"].includes(direction) ? [[wanted, direction]] : []);
     let opened = [];
-    try { opened = JSON.parse(state.get("open") ?? "[]"); } catch { /* not one of our addresses */ }
+    try { opened = JSON.parse(state.get("open") ?? "[]"); } catch { /* not a fragment written by this script */ }
     if (!Array.isArray(opened)) opened = [];
     for (const node of nodes) {
       const button = node.querySelector("button.open");
@@ -114,8 +114,8 @@
     api.search(search.value).draw();
   };
   const count = form.querySelector("[data-count]");
-  const say = () => { count.textContent = `${api.rows({search: "applied"}).count()} of ${nodes.length} shown`; };
-  api.on("draw", say);
+  const showCount = () => { count.textContent = `${api.rows({search: "applied"}).count()} of ${nodes.length} shown`; };
+  api.on("draw", showCount);
   api.on("order", write);
   search.addEventListener("input", () => { apply(); write(); });
   for (const control of all("[data-filter], [data-column]")) control.addEventListener("change", () => { apply(); write(); });
@@ -127,7 +127,7 @@
   form.addEventListener("submit", (event) => event.preventDefault());
   window.addEventListener("hashchange", read);
   if (location.hash) read();
-  else say();
+  else showCount();
   form.hidden = false;
   document.documentElement.dataset.ready = "";
   performance.mark("interactive");

@@ -1,1 +1,1 @@
-"""Running submitted methods in a confined child process."""
+"""Execution of submitted methods in a confined child process."""

@@ -1,6 +1,6 @@
-"""The child in which a method of others runs: confines itself, imports the method, and does one step.
+"""The child process of a submitted method: it confines itself, imports the method, and executes one step.
 
-Started by sandbox.py, with the folder that it may use as its only argument.
+parent.py starts it with its working folder as the only argument.
 """
 
 from __future__ import annotations
@@ -22,29 +22,27 @@ import numpy as np
 from pydantic import TypeAdapter
 
 import atombench
-from atombench.engine.contract import Method, Resources, Training
-from atombench.engine.sandbox.parent import ANSWERS, read_job
+from atombench.engine.answers import Ragged
+from atombench.engine.contract import Method, Resources
+from atombench.engine.sandbox.parent import LENGTHS, read_input, read_job
 from atombench.errors import AtomBenchError
 from atombench.io.schema import validated
 from atombench.io.tensors import load_tensors, save_tensors
-from atombench.tasks.atom.geometry import BlockGrid
-from atombench.tasks.atom.manifest import Sections
-from atombench.tasks.atom.queries import Queries
 
 READABLE = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc", "/proc", "/sys", "/opt")
 DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
-PASSED_OVER = (
-    "chmod", "fchmod", "fchmodat", "fchmodat2", "chown", "fchown", "lchown", "fchownat", "utime", "utimes", "utimensat",
-    "futimesat", "setxattr", "lsetxattr", "fsetxattr", "setxattrat", "removexattr", "lremovexattr", "fremovexattr",
-    "removexattrat",
-)  # fmt: skip
+IGNORED = (
+    *("chmod", "fchmod", "fchmodat", "fchmodat2", "chown", "fchown", "lchown", "fchownat"),
+    *("utime", "utimes", "utimensat", "futimesat"),
+    *("setxattr", "lsetxattr", "fsetxattr", "setxattrat", "removexattr", "lremovexattr", "fremovexattr", "removexattrat"),
+)
 REFUSED = ("io_uring_setup", "mount", "umount2", "open_tree", "move_mount", "ptrace", "bpf", "keyctl", "add_key", "request_key")
 AF_NETLINK, AF_VSOCK = 16, 40
 GPU_DEVICES = ("nvidia*", "dri", "kfd")
 
 
 def confine(work: Path) -> None:
-    """Keep this process, and all that it starts, from writing outside a folder and from reading what is not a program."""
+    """Restrict this process and its children to writing in one folder and to reading programs and libraries."""
     from landlockpy import AccessFS, Ruleset, Scope
 
     read = AccessFS.READ_FILE | AccessFS.READ_DIR | AccessFS.EXECUTE
@@ -54,26 +52,26 @@ def confine(work: Path) -> None:
         for path in sorted(paths):
             if Path(path).exists():
                 rules.allow_path(path, read)
-        for device in (*map(Path, DEVICES), *(found for pattern in GPU_DEVICES for found in Path("/dev").glob(pattern))):
+        for device in (*map(Path, DEVICES), *(path for pattern in GPU_DEVICES for path in Path("/dev").glob(pattern))):
             if device.exists():
                 use = AccessFS.READ_FILE | AccessFS.WRITE_FILE | AccessFS.IOCTL_DEV
                 rules.allow_path(device, use | AccessFS.READ_DIR if device.is_dir() else use)
-        odd = AccessFS.MAKE_CHAR | AccessFS.MAKE_BLOCK | AccessFS.MAKE_FIFO | AccessFS.MAKE_SOCK
-        rules.allow_path(work, rules.handled_fs & ~odd)
+        special = AccessFS.MAKE_CHAR | AccessFS.MAKE_BLOCK | AccessFS.MAKE_FIFO | AccessFS.MAKE_SOCK
+        rules.allow_path(work, rules.handled_fs & ~special)
         rules.restrict()
 
 
 def refuse_calls() -> None:
-    """Refuse system calls that neither namespaces nor Landlock cover.
+    """Block system calls that neither namespaces nor Landlock cover.
 
-    Changes of modes, owners, times and attributes of files are passed over in silence, since libraries make them without need;
-    sockets other than of the (cut) network, and ways around this filter, are refused.
+    Changes of modes, owners, times and attributes of files are silently ignored, because libraries make them unnecessarily.
+    Sockets that the network namespace does not cover, and calls that could bypass this filter, are refused.
     """
     import pyseccomp as seccomp
 
     rules = seccomp.SyscallFilter(defaction=seccomp.ALLOW)
-    for name in PASSED_OVER:
-        with suppress(OSError, ValueError):  # not a call of this kernel's or processor's
+    for name in IGNORED:
+        with suppress(OSError, ValueError):  # this kernel or processor does not have the call
             rules.add_rule(seccomp.ERRNO(0), name)
     for name in REFUSED:
         with suppress(OSError, ValueError):
@@ -84,17 +82,17 @@ def refuse_calls() -> None:
 
 
 def _library_folders() -> set[str]:
-    """Folders of installed packages on the path; not a checkout, whose results are nobody's business."""
-    return {place for place in sys.path if place.endswith(("site-packages", "dist-packages"))}
+    """Return the folders of installed packages on the path, without a checkout, which contains results."""
+    return {folder for folder in sys.path if folder.endswith(("site-packages", "dist-packages"))}
 
 
 def load_method(work: Path, job: dict[str, Any]) -> Method:
-    """Import the method's class and build it with its options."""
+    """Import the class of the method and build it with its options."""
     place, _, cls = job["place"].partition(":")
     sys.path.insert(0, str(work / "method"))
     module = _from_file(work / "method" / place) if place.endswith(".py") else importlib.import_module(place)
-    found = getattr(module, cls)
-    method: Method = found(validated(TypeAdapter(found.Options), job["options"], f"options of {cls}"))
+    method_class = getattr(module, cls)
+    method: Method = method_class(validated(TypeAdapter(method_class.Options), job["options"], f"options of {cls}"))
     return method
 
 
@@ -110,32 +108,24 @@ def _from_file(path: Path) -> ModuleType:
 
 
 def fit(method: Method, work: Path, job: dict[str, Any], resources: Resources) -> None:
-    """Let the method learn and write its arrays."""
-    grid = BlockGrid(job["scale"])
-    volumes = np.load(work / "volumes.npy", allow_pickle=False)
-    training = Training(grid, job["gathering"], volumes, _sections(work, "train"), _sections(work, "val"))
-    save_tensors(work / "out.safetensors", method.fit(training, resources))
+    """Train the method and write its weights."""
+    save_tensors(work / "out.safetensors", method.fit(read_input(work, job), resources))
 
 
 def predict(method: Method, work: Path, job: dict[str, Any], resources: Resources) -> None:
-    """Let the method answer and write its answers."""
-    arrays = {name: np.load(work / f"{name}.npy", allow_pickle=False) for name in ("volumes", "volume_index", "pixels")}
-    queries = Queries(BlockGrid(job["scale"]), job["gathering"], **arrays)
+    """Predict with the method and write its answers."""
     weights, _ = load_tensors(work / "weights.safetensors")
-    found = method.predict(weights, queries, resources)
-    found.check(len(queries))
-    answers = {name: np.asarray(array) for name in ANSWERS if (array := getattr(found, name)) is not None}
-    texts = {"about": json.dumps(dict(found.about), default=str), "probabilities": str(bool(found.probabilities)).lower()}
-    save_tensors(work / "out.safetensors", answers, texts)
-
-
-def _sections(work: Path, part: str) -> Sections:
-    names = ("volume", "index", "centres", "normals")
-    return Sections(*(np.load(work / f"{part}_{name}.npy", allow_pickle=False) for name in names))
+    answers = method.predict(weights, read_input(work, job), resources)
+    columns = {name: np.asarray(array) for name, array in answers.arrays.items() if not isinstance(array, Ragged)}
+    for name, array in answers.arrays.items():
+        if isinstance(array, Ragged):
+            columns |= {name: array.values, f"{name}{LENGTHS}": array.lengths}
+    texts = {"about": json.dumps(dict(answers.about), default=str), "probabilities": str(bool(answers.probabilities)).lower()}
+    save_tensors(work / "out.safetensors", columns, texts)
 
 
 def _end_with_parent() -> None:
-    """The parent holds the other end of standard input; when it has gone, so does this process."""
+    """Exit when standard input is closed, which means that the parent has exited."""
 
     def wait() -> None:
         os.read(0, 1)
@@ -145,7 +135,7 @@ def _end_with_parent() -> None:
 
 
 def main() -> None:
-    """Do the one step that the folder asks for."""
+    """Execute the step that the job file in the folder describes."""
     work = Path(sys.argv[1])
     job = read_job(work)
     if job["landlock"]:

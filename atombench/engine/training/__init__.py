@@ -1,1 +1,1 @@
-"""The training loop, checkpoints, devices and schedules of every network."""
+"""Training loop, checkpoints, devices and schedules of all networks."""

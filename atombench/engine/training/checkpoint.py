@@ -1,7 +1,7 @@
-"""Checkpoints: what a training needs to go on where it was, in one safetensors file that is replaced whole.
+"""Checkpoints: the state needed to resume a training, in one safetensors file that is replaced atomically.
 
-A checkpoint lies outside the outputs that a workflow declares, because a workflow removes those of a step that did not end.
-It is bound to a digest of options, data and code: one that belongs to something else is not used. Nothing is unpickled.
+A checkpoint is not a declared output of the workflow, because the workflow deletes the outputs of a step that did not finish.
+It is bound to a digest of options, data and code; a checkpoint with another digest is ignored. Nothing is unpickled.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from atombench.progress import logger
 
 @dataclass
 class Checkpoint:
-    """Where the state of one training is kept, and when it was last.
+    """File with the state of one training, and the time of the last write.
 
     Attributes:
         path: the file.
-        binding: digest of all that the training depends on.
-        every_seconds: shortest time between two writes.
-        attempts: how often this training was begun or taken up, this time included.
-        earlier_seconds: what earlier attempts had spent when they last kept their state.
+        binding: digest of everything that the training depends on.
+        every_seconds: minimum time between two writes.
+        attempts: number of times this training was started or resumed, including this time.
+        earlier_seconds: time spent by earlier attempts until their last write.
     """
 
     path: Path
@@ -43,36 +43,38 @@ class Checkpoint:
 
     @property
     def due(self) -> bool:
-        """Whether it is time to write."""
+        """Whether the state should be written now."""
         return time.monotonic() - self._last >= self.every_seconds
 
     @property
     def seconds(self) -> float:
-        """Time spent on this training, by earlier attempts too."""
+        """Time spent on this training, including earlier attempts."""
         return self.earlier_seconds + time.monotonic() - self._start
 
     def save(self, arrays: Arrays, state: Mapping[str, Any]) -> None:
         """Replace the file.
 
         Raises:
-            DataError: it cannot be written.
+            DataError: the file cannot be written.
         """
         about = {"binding": self.binding, "attempts": self.attempts, "seconds": self.seconds, "state": dict(state)}
         save_tensors(self.path, arrays, {"checkpoint": json.dumps(about)})
         self._last = time.monotonic()
 
     def load(self) -> tuple[dict[str, NDArray[np.generic]], dict[str, Any]] | None:
-        """Arrays and state as they were kept; None if there are none, or none that can be used."""
+        """Return the saved arrays and state; None if there is no usable checkpoint."""
         if not self.path.is_file():
             return None
         try:
             arrays, texts = load_tensors(self.path)
             about = json.loads(texts.get("checkpoint", "{}"))
         except (DataError, ValueError) as error:
-            logger.warning("the checkpoint %s cannot be used (%s); training begins anew", self.path, error)
+            logger.warning("the checkpoint %s cannot be used (%s); the training starts from the beginning", self.path, error)
             return None
         if about.get("binding") != self.binding:
-            logger.info("the checkpoint %s belongs to other options, data or code; training begins anew", self.path)
+            logger.info(
+                "the checkpoint %s belongs to other options, data or code; the training starts from the beginning", self.path
+            )
             return None
         self.attempts, self.earlier_seconds = about["attempts"] + 1, about["seconds"]
         return arrays, about["state"]

@@ -1,4 +1,4 @@
-"""The training curve: one JSON object per line, a line at each validation."""
+"""The training curve: JSON lines, one for each validation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Curve:
-    """Rows of the curve, in a file that grows with them; a training that is taken up again begins with the rows it had."""
+    """Rows of the curve, appended to a file as they are added; a resumed training starts with its earlier rows."""
 
     def __init__(self, path: Path | None, rows: list[dict[str, Any]]) -> None:
         self.path, self.rows = path, rows

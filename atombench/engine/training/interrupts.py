@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT during a training: finish the step, keep the state, then end."""
+"""Handling of SIGTERM and SIGINT during a training: finish the step, save the state, then exit."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Interrupts:
-    """Notes the first signal to end instead of ending at once; the second one acts as it would have.
+    """Record the first signal instead of exiting at once; a second signal has its usual effect.
 
-    A signal that is ignored (as SIGINT is in a shell's background jobs) stays ignored. Only the main thread may handle signals;
-    elsewhere nothing is noted.
+    Ignored signals (such as SIGINT in background jobs of a shell) stay ignored. Only the main thread can handle signals; in
+    other threads this class does nothing.
     """
 
     def __init__(self) -> None:
-        self.noted: int | None = None
+        self.received: int | None = None
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Interrupts:
         if threading.current_thread() is threading.main_thread():
-            heeded = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
-            self._before = {number: signal.signal(number, self._note) for number in heeded}
+            handled = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+            self._before = {number: signal.signal(number, self._record) for number in handled}
         return self
 
-    def _note(self, number: int, _: FrameType | None) -> None:
-        self.noted = number
+    def _record(self, number: int, _: FrameType | None) -> None:
+        self.received = number
         self._restore()
 
     def _restore(self) -> None:

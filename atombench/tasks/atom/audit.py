@@ -2,32 +2,191 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from atombench.audit.record import BoardFindings, Case, PartFindings
+from atombench.audit.record import BoardFindings, Line
+from atombench.audit.tables import percent
 from atombench.io.images import as_bytes
+from atombench.io.schema import FrozenModel
 from atombench.tasks.atom.cases import case_rows
-from atombench.tasks.atom.manifest import Manifest, Sections
-from atombench.tasks.atom.queries import check_belongs
+from atombench.tasks.atom.manifest import Manifest, Sections, check_belongs
 from atombench.tasks.atom.sections import cut, cut_sections
+from atombench.volumes.curated import Curated
 from atombench.volumes.volume_set import BACKGROUND, SPLITS, VolumeSet
 
-CHUNK = 65536  # sections cut at a time
+CHUNK = 65536  # sections cut together
 
 
-def audit_board(volumes: VolumeSet, manifest: Manifest) -> BoardFindings:
-    """Look for what may mislead in the sections of a board.
+class PartFindings(FrozenModel):
+    """Findings about one part (train, val, test) of a board. Shares are shares of its sections.
+
+    Attributes:
+        sections, volumes, positions: counts; positions are distinct centres.
+        depths: distinct third coordinates of centres.
+        unlabelled: sections without a correct box.
+        without_block: sections without a correct coarse block.
+        empty: sections that show background only.
+        blank: sections with equal pixels; the other empty sections still show resampling ripple.
+        outside: sections that extend beyond the volume.
+        background: mean share of background pixels.
+        first_octant: sections with a normal without negative components; a quarter of the half sphere k >= 0.
+        positions_in_training, depths_in_training: sections with a centre, or a depth, that also occurs in training.
+        volumes_in_training: sections of volumes that training sections are cut from.
+        place_counts: sections by centre (i, j), flattened (E x E).
+        depth_counts: sections by depth k (E).
+    """
+
+    sections: int
+    volumes: int
+    positions: int
+    depths: list[int]
+    unlabelled: float
+    without_block: float
+    empty: float
+    blank: float
+    outside: float
+    background: float
+    first_octant: float
+    positions_in_training: float
+    depths_in_training: float
+    volumes_in_training: float
+    place_counts: list[int]
+    depth_counts: list[int]
+
+
+class Case(FrozenModel):
+    """A test section with its volume, for the page of cases.
+
+    Attributes:
+        section: row of the test part.
+        volume: name of the volume.
+        voxels: bytes (E, E, E) in base64, 0 for intensity 0 and 255 for 1.
+        pixels: bytes (4s, 4s) in base64, on the same scale.
+        centre, normal: true pose, in voxels.
+        boxes: correct boxes.
+    """
+
+    section: int
+    volume: str
+    voxels: str
+    pixels: str
+    centre: list[float]
+    normal: list[float]
+    boxes: list[int]
+
+
+def audit(data: Curated, manifest: Manifest) -> BoardFindings:
+    """Check the sections of a board for pitfalls, such as positions that also occur in training.
 
     Raises:
-        DataError: the manifest was made for other volumes.
+        DataError: the manifest was drawn for other volumes.
     """
-    check_belongs(volumes, manifest)
+    check_belongs(data.index.digest, manifest)
+    volumes = data.volumes()
+    parts = {part: _audit_part(volumes, manifest, part) for part in SPLITS}
     return BoardFindings(
-        dataset=manifest.dataset, gathering=manifest.gathering, split=manifest.split, scale=manifest.scale,
-        manifest=manifest.digest, volumes=volumes.digest, parts={part: _audit_part(volumes, manifest, part) for part in SPLITS},
-        cases=_cases(volumes, manifest),
-    )  # fmt: skip
+        task=manifest.board.task,
+        dataset=manifest.dataset,
+        name=manifest.board.name,
+        manifest=manifest.digest,
+        data=volumes.digest,
+        lines=lines_of(parts["test"]),
+        numbers={part: _numbers(findings) for part, findings in parts.items()},
+        own={part: findings.model_dump() for part, findings in parts.items()},
+        pictures={"cases": [case.model_dump() for case in _cases(volumes, manifest)]},
+    )
+
+
+def parts_of(board: BoardFindings) -> dict[str, PartFindings]:
+    """Return the findings about each part of a board of this task."""
+    return {part: PartFindings.model_validate(findings) for part, findings in board.own.items()}
+
+
+def cases_of(board: BoardFindings | None) -> list[Case]:
+    """Return the cases stored in the audit of a board."""
+    return [Case.model_validate(case) for case in board.pictures.get("cases", [])] if board else []
+
+
+def _numbers(findings: PartFindings) -> dict[str, float]:
+    single = {name: value for name, value in findings.model_dump().items() if isinstance(value, int | float)}
+    return {**single, "depths": len(findings.depths)}
+
+
+@dataclass(frozen=True)
+class Question:
+    """A line of the audit: its value for a part of a board, and when it is flagged."""
+
+    name: str
+    meaning: str
+    answer: Callable[[PartFindings], str]
+    flagged: Callable[[PartFindings], bool] = lambda part: False
+
+
+QUESTIONS = (
+    Question("sections", "sections to be located", lambda part: f"{part.sections}"),
+    Question("volumes", "volumes that the sections are cut from", lambda part: f"{part.volumes}"),
+    Question(
+        "positions",
+        "distinct centres; if all volumes share a few, a method can learn positions instead of images",
+        lambda part: f"{part.positions}",
+        lambda part: part.positions < 0.5 * part.sections and part.positions < 400,
+    ),
+    Question("depths", "distinct third coordinates", lambda part: f"{len(part.depths)}", lambda part: len(part.depths) < 8),
+    Question(
+        "positions also in training",
+        "share of sections whose centre is one of the training centres",
+        lambda part: percent(part.positions_in_training),
+        lambda part: part.positions_in_training > 0,
+    ),
+    Question(
+        "depths also in training",
+        "share of sections whose depth is one of the training depths",
+        lambda part: percent(part.depths_in_training),
+        lambda part: part.depths_in_training > 0 and len(part.depths) < 8,
+    ),
+    Question(
+        "volumes also in training",
+        "share of sections from volumes that also have training sections",
+        lambda part: percent(part.volumes_in_training),
+        lambda part: part.volumes_in_training > 0,
+    ),
+    Question(
+        "normals without a negative component",
+        "about 25 % if all directions of the half sphere are equally likely",
+        lambda part: percent(part.first_octant),
+        lambda part: part.first_octant > 0.5,
+    ),
+    Question(
+        "unlabelled",
+        "no box contains the section, so no method can be correct",
+        lambda part: percent(part.unlabelled),
+        lambda part: part.unlabelled > 0,
+    ),
+    Question(
+        "without a coarse block", "not even a coarse block contains the section", lambda part: percent(part.without_block)
+    ),
+    Question("sticking out", "partly outside the volume", lambda part: percent(part.outside)),
+    Question(
+        "empty",
+        "no tissue; only the ripple that cubic resampling leaves in the background",
+        lambda part: percent(part.empty),
+        lambda part: part.empty > 0.01,
+    ),
+    Question("blank", "all pixels are equal, without even resampling ripple", lambda part: percent(part.blank)),
+    Question("background pixels", "mean share of the pixels of a section", lambda part: percent(part.background)),
+)
+
+
+def lines_of(findings: PartFindings) -> list[Line]:
+    """Return the findings about the test sections of a board, for readers."""
+    return [
+        Line.of(question.name, question.answer(findings), question.meaning, question.flagged(findings))
+        for question in QUESTIONS
+    ]
 
 
 def _cases(volumes: VolumeSet, manifest: Manifest) -> list[Case]:
@@ -39,29 +198,29 @@ def _cases(volumes: VolumeSet, manifest: Manifest) -> list[Case]:
     return [
         Case(
             section=int(row),
-            volume=volumes.ids[shown.volume[place]],
-            voxels=as_bytes(volumes.volumes[shown.volume[place]]),
-            pixels=as_bytes(pixels[place]),
-            centre=shown.centres[place].tolist(),
-            normal=shown.normals[place].tolist(),
-            boxes=np.flatnonzero(correct[place]).tolist(),
+            volume=volumes.ids[shown.volume[index]],
+            voxels=as_bytes(volumes.volumes[shown.volume[index]]),
+            pixels=as_bytes(pixels[index]),
+            centre=shown.centres[index].tolist(),
+            normal=shown.normals[index].tolist(),
+            boxes=np.flatnonzero(correct[index]).tolist(),
         )
-        for place, row in enumerate(rows)
+        for index, row in enumerate(rows)
     ]
 
 
 def _audit_part(volumes: VolumeSet, manifest: Manifest, part: str) -> PartFindings:
     sections, training, edge = manifest.parts[part], manifest.parts["train"], manifest.grid.edge
-    places, trained = (_place_numbers(one.centres, edge) for one in (sections, training))
+    positions, trained = (_voxel_numbers(each.centres, edge) for each in (sections, training))
     depths, flat = sections.centres[:, 2], sections.centres[:, 0].astype(np.int64) * edge + sections.centres[:, 1]
     return PartFindings(
         sections=len(sections),
         volumes=len(np.unique(sections.volume)),
-        positions=len(np.unique(places)),
+        positions=len(np.unique(positions)),
         depths=np.unique(depths).tolist(),
         **_shares(volumes, sections, manifest.scale),
         first_octant=float((sections.normals >= 0).all(axis=1).mean()),
-        positions_in_training=float(np.isin(places, trained).mean()),
+        positions_in_training=float(np.isin(positions, trained).mean()),
         depths_in_training=float(np.isin(depths, training.centres[:, 2]).mean()),
         volumes_in_training=float(np.isin(sections.volume, training.volume).mean()),
         place_counts=np.bincount(flat, minlength=edge**2).tolist(),
@@ -69,27 +228,27 @@ def _audit_part(volumes: VolumeSet, manifest: Manifest, part: str) -> PartFindin
     )
 
 
-def _place_numbers(centres: NDArray[np.int16], edge: int) -> NDArray[np.int64]:
-    """One number for each voxel of the volume; (M,)."""
+def _voxel_numbers(centres: NDArray[np.int16], edge: int) -> NDArray[np.int64]:
+    """Return the flat voxel index of each centre; (M,)."""
     i, j, k = centres.astype(np.int64).T
     return (i * edge + j) * edge + k
 
 
 def _shares(volumes: VolumeSet, sections: Sections, scale: int) -> dict[str, float]:
-    """Shares of sections that are unlabelled, empty or stick out, and of background pixels."""
+    """Return the shares of sections that are unlabelled, empty or partly outside, and of background pixels."""
     names = ("unlabelled", "without_block", "empty", "blank", "outside", "background")
     totals = np.zeros(len(names))
     for first in range(0, len(sections), CHUNK):
-        some = sections.take(np.arange(first, min(first + CHUNK, len(sections))))
-        found = cut_sections(volumes.volumes, some.volume, some.centres, some.normals, scale)
-        dark = found.pixels < BACKGROUND  # (M, 4s, 4s)
-        sticks_out = ((found.points < 0) | (found.points >= 20 * scale)).any(axis=(1, 2))
+        chunk = sections.take(np.arange(first, min(first + CHUNK, len(sections))))
+        cut_chunk = cut_sections(volumes.volumes, chunk.volume, chunk.centres, chunk.normals, scale)
+        dark = cut_chunk.pixels < BACKGROUND  # (M, 4s, 4s)
+        outside = ((cut_chunk.points < 0) | (cut_chunk.points >= 20 * scale)).any(axis=(1, 2))
         totals += [
-            (~found.fine.any(axis=(1, 2))).sum(),
-            (~found.coarse.any(axis=1)).sum(),
+            (~cut_chunk.fine.any(axis=(1, 2))).sum(),
+            (~cut_chunk.coarse.any(axis=1)).sum(),
             dark.all(axis=(1, 2)).sum(),
-            (np.ptp(found.pixels, axis=(1, 2)) == 0).sum(),
-            sticks_out.sum(),
+            (np.ptp(cut_chunk.pixels, axis=(1, 2)) == 0).sum(),
+            outside.sum(),
             dark.mean(axis=(1, 2)).sum(),
         ]
     return dict(zip(names, (totals / len(sections)).tolist(), strict=True))

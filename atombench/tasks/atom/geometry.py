@@ -4,7 +4,7 @@ Voxel coordinates (i, j, k) are integers at voxel centres, in the order of the a
 from the scale s: volumes of edge 20s, sections of 4s x 4s pixels, 27 coarse blocks of edge 10s every 5s voxels, and in each
 of them 27 fine boxes of edge 6s every 2s voxels, 729 in all.
 
-Functions take NumPy arrays or torch tensors and give back the same kind, on the same device. Letters: M sections, P points of
+Functions accept NumPy arrays or torch tensors and return the same kind, on the same device. Letters: M sections, P points of
 one section ((4s)^2).
 """
 
@@ -19,6 +19,13 @@ import numpy as np
 from array_api_compat import array_namespace, device
 from numpy.typing import NDArray
 
+AnyArray = Any
+"""A NumPy array or a torch tensor; functions return the kind that they are given."""
+Namespace = Any
+"""The module `numpy`, or that of `array_api_compat` for torch."""
+Device = Any
+"""A device of an array."""
+
 BLOCKS_PER_AXIS = 3
 BLOCKS = BLOCKS_PER_AXIS**3
 BOXES = BLOCKS**2
@@ -26,7 +33,7 @@ BOXES = BLOCKS**2
 
 @dataclass(frozen=True)
 class BlockGrid:
-    """Coarse blocks and fine boxes at one scale; everything in voxels.
+    """Coarse blocks and fine boxes at one scale; all lengths in voxels.
 
     Raises:
         ValueError: the scale is not a positive integer.
@@ -99,47 +106,47 @@ class BlockGrid:
 
 
 def square(edge: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """In-plane offsets (a, b) from -edge/2 to edge/2 - 1, a fastest; two arrays of shape (edge^2,). The edge is even."""
+    """Return in-plane offsets (a, b) from -edge/2 to edge/2 - 1, a fastest; two arrays of shape (edge^2,). The edge is even."""
     steps = np.arange(-edge / 2, edge / 2)
     b, a = np.meshgrid(steps, steps, indexing="ij")
     return a.ravel(), b.ravel()
 
 
-def combine_axes(xp: Any, parts: list[Any], operation: Callable[[Any, Any], Any]) -> Any:
+def combine_axes(xp: Namespace, parts: list[AnyArray], operation: Callable[[AnyArray, AnyArray], AnyArray]) -> AnyArray:
     """Combine one table per axis, each (M, 3 coarse, 3 fine), into one over all boxes (M, 27 coarse, 27 fine).
 
     Args:
         xp: namespace of the arrays.
-        parts: the tables of axes i, j and k.
-        operation: how entries of two axes are put together, such as logical and.
+        parts: tables of axes i, j and k.
+        operation: combines entries of two axes, such as logical and.
     """
     shapes = [(-1, 3, 1, 1, 3, 1, 1), (-1, 1, 3, 1, 1, 3, 1), (-1, 1, 1, 3, 1, 1, 3)]
     first, second, third = (xp.reshape(part, shape) for part, shape in zip(parts, shapes, strict=True))
     return xp.reshape(operation(operation(first, second), third), (-1, BLOCKS, BLOCKS))
 
 
-def combine_block_axes(xp: Any, parts: Any, operation: Callable[[Any, Any], Any]) -> Any:
-    """Combine one table per axis over coarse blocks, (M, 3 axes, 3), into one over all of them (M, 27)."""
+def combine_block_axes(xp: Namespace, parts: AnyArray, operation: Callable[[AnyArray, AnyArray], AnyArray]) -> AnyArray:
+    """Combine one table per axis over coarse blocks, (M, 3 axes, 3), into one over all blocks (M, 27)."""
     i, j, k = (parts[:, axis] for axis in range(3))
     combined = operation(operation(i[:, :, None, None], j[:, None, :, None]), k[:, None, None, :])
     return xp.reshape(combined, (-1, BLOCKS))
 
 
-def lattice(normals: Any, grid: BlockGrid) -> Any:
-    """Offsets of a section's points from its centre, for each normal; float64 (M, 3, P). See `plane`."""
+def lattice(normals: AnyArray, grid: BlockGrid) -> AnyArray:
+    """Return the offsets of a section's points from its centre, for each normal; float64 (M, 3, P). See `plane`."""
     return plane(normals, grid.offsets)
 
 
-def plane(normals: Any, offsets: tuple[NDArray[np.float64], NDArray[np.float64]]) -> Any:
-    """In-plane offsets turned into the plane of each normal; float64 (M, 3, P).
+def plane(normals: AnyArray, offsets: tuple[NDArray[np.float64], NDArray[np.float64]]) -> AnyArray:
+    """Rotate in-plane offsets into the plane of each normal; float64 (M, 3, P).
 
     point(a, b) = R(n) (a, b, 0), where R(n) is the smallest rotation that takes +k to the normal n = (x, y, z) / L:
 
         i = (a (D - x^2) - b x y) / D,  j = (b (D - y^2) - a x y) / D,  k = -(a x + b y) / L,  D = L^2 + z L
 
-    With integer x, y, z numerators and denominators are exact wherever L is an integer or z is 0, so halfway values come
-    out exactly and round alike on every machine. For n = -k, where no smallest rotation is singled out, the half turn about
-    i is taken.
+    For integer x, y and z, numerators and denominators are exact if L is an integer or z is 0, so that halfway values are
+    exact and are rounded equally on every machine. For n = -k the smallest rotation is not unique; the half turn about i is
+    used.
 
     Args:
         normals: (M, 3), any positive length.
@@ -152,19 +159,19 @@ def plane(normals: Any, offsets: tuple[NDArray[np.float64], NDArray[np.float64]]
     if isinstance(normals, np.ndarray) and not np.any(normals, axis=1).all():
         msg = f"expected normals of positive length, got zeros in rows {np.flatnonzero(~np.any(normals, axis=1))[:5]}"
         raise ValueError(msg)
-    # Sections lie along the last axis of what follows, so that long runs of memory are worked on at once.
+    # Below, sections are the last axis, so that operations run over contiguous memory.
     a, b = (xp.asarray(offset, device=device(normals))[:, None] for offset in offsets)  # (P, 1)
     x, y, z = (xp.astype(normals[:, axis], xp.float64) for axis in range(3))  # (M,)
     squared = x * x + y * y + z * z
     length = xp.sqrt(squared)
     across = x * x + y * y
-    upwards = xp.where(z < 0, length - z, xp.ones_like(z))  # for z < 0 nothing is lost to L + z being small
+    upwards = xp.where(z < 0, length - z, xp.ones_like(z))  # for z < 0 this avoids the cancellation in L + z
     divisor = xp.where(z < 0, across * length / upwards, squared + z * length)
     downwards = divisor <= 0
-    one = xp.ones_like(x)
+    ones = xp.ones_like(x)
     divisor, xx, yy, xy = (
         xp.where(downwards, special, regular)
-        for special, regular in ((one, divisor), (one, divisor - x * x), (-one, divisor - y * y), (0 * one, x * y))
+        for special, regular in ((ones, divisor), (ones, divisor - x * x), (-ones, divisor - y * y), (0 * ones, x * y))
     )
     i = (a * xx - b * xy) / divisor  # (P, M)
     j = (b * yy - a * xy) / divisor
@@ -172,15 +179,15 @@ def plane(normals: Any, offsets: tuple[NDArray[np.float64], NDArray[np.float64]]
     return xp.permute_dims(xp.stack([i, j, k]), (2, 0, 1))
 
 
-def section_points(centres: Any, normals: Any, grid: BlockGrid) -> Any:
-    """Voxels that a section shows: lattice points rounded half to even; integers (M, 3, P), also outside the volume.
+def section_points(centres: AnyArray, normals: AnyArray, grid: BlockGrid) -> AnyArray:
+    """Return the voxels that a section shows: lattice points rounded half to even; integers (M, 3, P), also outside the volume.
 
     Args:
         centres: (M, 3) voxel coordinates.
         normals: (M, 3), any positive length.
-        grid: gives the section's size.
+        grid: grid that defines the section's size.
     """
     xp = array_namespace(centres, normals)
-    exact = xp.permute_dims(lattice(normals, grid), (1, 2, 0))  # (3, P, M), as it lies in memory
+    exact = xp.permute_dims(lattice(normals, grid), (1, 2, 0))  # (3, P, M), the order in memory
     exact = exact + xp.permute_dims(xp.astype(centres, xp.float64), (1, 0))[:, None, :]
     return xp.permute_dims(xp.astype(xp.round(exact), xp.int32), (2, 0, 1))

@@ -1,17 +1,25 @@
-"""Labels: the blocks and boxes in which all four corner points of a section lie."""
+"""Labels: the blocks and boxes that contain all four corner points of a section."""
 
 from __future__ import annotations
 
 import operator
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace, device
 from numpy.typing import NDArray
 
-from atombench.tasks.atom.geometry import BLOCKS, BOXES, BlockGrid, combine_axes, combine_block_axes
+from atombench.tasks.atom.geometry import (
+    BLOCKS,
+    BOXES,
+    AnyArray,
+    BlockGrid,
+    Device,
+    Namespace,
+    combine_axes,
+    combine_block_axes,
+)
 
 
 @dataclass(frozen=True)
@@ -23,46 +31,46 @@ class Labels:
         fine: bool (M, 27, 27), the fine boxes inside each coarse block.
     """
 
-    coarse: Any
-    fine: Any
+    coarse: AnyArray
+    fine: AnyArray
 
     @property
-    def boxes(self) -> Any:
+    def boxes(self) -> AnyArray:
         """The fine labels over all 729 boxes; bool (M, 729)."""
         return self.fine.reshape((-1, BOXES))
 
 
 @dataclass(frozen=True)
 class LabelTable:
-    """All labels that can occur, so that labelling is looking up.
+    """Look-up table of all labels that can occur.
 
-    Along one axis, whether an interval of voxels lies in each block depends on its ends only, and few different answers
-    ("patterns", K of them) occur. A label is then one of K^3 combinations of the patterns of three axes.
+    Along one axis, whether an interval of voxels lies in each block depends only on its ends, and only K different results
+    ("patterns") occur. A label is one of the K^3 combinations of the patterns of three axes.
 
     Attributes:
         patterns: K.
         pattern: integers ((E + 2)^2,), pattern of the interval from low to high at (low + 1) (E + 2) + high + 1; both are
-            cut off to -1 .. E.
+            clipped to -1 .. E.
         labels: bool (K^3, blocks).
     """
 
     patterns: int
-    pattern: Any
-    labels: Any
+    pattern: AnyArray
+    labels: AnyArray
 
-    def find(self, xp: Any, intervals: Any) -> Any:
-        """Labels (M, blocks) of sections whose corners span these intervals, numbered as in `pattern`; (M, 3)."""
-        found = xp.reshape(xp.take(self.pattern, xp.reshape(intervals, (-1,)), axis=0), intervals.shape)
-        code = (found[:, 0] * self.patterns + found[:, 1]) * self.patterns + found[:, 2]
+    def find(self, xp: Namespace, intervals: AnyArray) -> AnyArray:
+        """Return the labels (M, blocks) of sections with corners that span `intervals` (M, 3), numbered as in `pattern`."""
+        pattern = xp.reshape(xp.take(self.pattern, xp.reshape(intervals, (-1,)), axis=0), intervals.shape)
+        code = (pattern[:, 0] * self.patterns + pattern[:, 1]) * self.patterns + pattern[:, 2]
         return xp.take(self.labels, code, axis=0)
 
 
-def label_sections(points: Any, grid: BlockGrid) -> Labels:
-    """Label sections by their (rounded) corner points; a block is correct when it holds all four, borders included.
+def label_sections(points: AnyArray, grid: BlockGrid) -> Labels:
+    """Label sections by their (rounded) corner points; a block is correct if it contains all four, borders included.
 
     Args:
         points: integers (M, 3, P), from `section_points`; NumPy or torch.
-        grid: the blocks.
+        grid: grid of blocks.
     """
     xp = array_namespace(points)
     coarse, fine = label_tables(grid, xp, device(points))
@@ -73,21 +81,21 @@ def label_sections(points: Any, grid: BlockGrid) -> Labels:
 
 
 @cache
-def label_tables(grid: BlockGrid, xp: Any, place: Any) -> tuple[LabelTable, LabelTable]:
-    """Tables of coarse blocks and of fine boxes (22 MB), as arrays of the namespace `xp` on a device."""
+def label_tables(grid: BlockGrid, xp: Namespace, target: Device) -> tuple[LabelTable, LabelTable]:
+    """Build the tables of coarse blocks and of fine boxes (22 MB), as arrays of the namespace `xp` on a device."""
     coarse_pattern, coarse = _patterns(grid, grid.coarse_starts, grid.coarse_edge)
     fine_pattern, fine = _patterns(grid, grid.fine_starts, grid.fine_edge)
     blocks = combine_block_axes(np, np.stack(_combinations(coarse), axis=1), operator.and_)
     boxes = combine_axes(np, _combinations(fine), operator.and_).reshape(-1, BOXES)
 
     def table(axis: NDArray[np.bool_], pattern: NDArray[np.int64], labels: NDArray[np.bool_]) -> LabelTable:
-        return LabelTable(len(axis), xp.asarray(pattern, device=place), xp.asarray(labels, device=place))
+        return LabelTable(len(axis), xp.asarray(pattern, device=target), xp.asarray(labels, device=target))
 
     return table(coarse, coarse_pattern, blocks), table(fine, fine_pattern, boxes)
 
 
 def _patterns(grid: BlockGrid, starts: NDArray[np.int64], edge: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Pattern of every interval along one axis ((E + 2)^2,), and the patterns themselves (K, *shape of starts)."""
+    """Return the pattern of every interval along one axis ((E + 2)^2,), and the patterns (K, *shape of starts)."""
     ends = np.arange(-1, grid.edge + 1)
     low, high = (end.reshape(-1, 1) for end in np.meshgrid(ends, ends, indexing="ij"))
     inside = (low <= high) & (low >= starts.ravel()) & (high <= starts.ravel() + edge - 1)
@@ -96,6 +104,6 @@ def _patterns(grid: BlockGrid, starts: NDArray[np.int64], edge: int) -> tuple[ND
 
 
 def _combinations(patterns: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
-    """Patterns of axes i, j and k in each of the K^3 combinations; three arrays (K^3, ...)."""
+    """Return the patterns of axes i, j and k in each of the K^3 combinations; three arrays (K^3, ...)."""
     numbers = np.indices((len(patterns),) * 3).reshape(3, -1)
     return [patterns[number] for number in numbers]

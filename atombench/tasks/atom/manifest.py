@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,14 +13,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from atombench import PROTOCOL
+from atombench.engine.manifest import rows_digest
 from atombench.errors import DataError
 from atombench.io.files import written_whole
+from atombench.io.parquet import read_parquet
+from atombench.records.board import Board
+from atombench.tasks.atom.board import AtomBoard
 from atombench.tasks.atom.geometry import BlockGrid, section_points
 from atombench.tasks.atom.labels import Labels, label_sections
+from atombench.tasks.atom.protocol import PROTOCOL
 from atombench.tasks.atom.sampling import Sampler, sampler
 from atombench.tasks.atom.splits import volumes_of_parts
-from atombench.volumes.volume_set import SPLITS, VolumeSet
+from atombench.volumes.curated import Curated, Index
+from atombench.volumes.volume_set import SPLITS
 
 AXES = ("i", "j", "k")
 
@@ -46,22 +50,22 @@ class Sections:
         return len(self.volume)
 
     def take(self, rows: NDArray[np.int64]) -> Sections:
-        """Some of the rows, in the given order."""
+        """Return the given rows, in the given order."""
         return Sections(self.volume[rows], self.index[rows], self.centres[rows], self.normals[rows])
 
     def points(self, grid: BlockGrid) -> NDArray[np.int32]:
-        """Voxels shown by each section; (M, 3, P)."""
-        found: NDArray[np.int32] = section_points(self.centres, self.normals, grid)
-        return found
+        """Return the voxels shown by each section; (M, 3, P)."""
+        points: NDArray[np.int32] = section_points(self.centres, self.normals, grid)
+        return points
 
     def labels(self, grid: BlockGrid) -> Labels:
-        """Correct blocks and boxes of each section."""
+        """Return the correct blocks and boxes of each section."""
         return label_sections(self.points(grid), grid)
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """Everything that is cut for one board, and from what."""
+    """All sections of one board, and the digest of the volumes they are cut from."""
 
     dataset: str
     gathering: str
@@ -76,37 +80,54 @@ class Manifest:
         return BlockGrid(self.scale)
 
     @property
+    def board(self) -> Board:
+        """The board that the manifest was drawn for."""
+        return Board("atom", self.dataset, AtomBoard(self.gathering, self.split, self.scale).name)
+
+    @property
+    def data_digest(self) -> str:
+        """Digest of the volumes that the manifest was drawn for."""
+        return self.volumes_digest
+
+    @property
     def counts(self) -> dict[str, int]:
         """Number of sections in each part."""
         return {name: len(self.parts[name]) for name in SPLITS}
 
+    def summary(self) -> dict[str, Any]:
+        """Return facts for the summary file written next to the manifest."""
+        labels = self.parts["test"].labels(self.grid)
+        return {
+            "gathering": self.gathering,
+            "split": self.split,
+            "scale": self.scale,
+            "test_sections_with_a_correct_box": int(labels.boxes.any(axis=1).sum()),
+        }
+
     def volume_rows(self, *parts: str) -> NDArray[np.int64]:
-        """Rows of the volumes that these parts are cut from, ascending."""
+        """Return the rows of the volumes that the given parts are cut from, ascending."""
         return np.unique(np.concatenate([self.parts[part].volume for part in parts])).astype(np.int64)
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the protocol version, the board's coordinates and all rows."""
         header = (PROTOCOL, self.dataset, self.gathering, self.split, self.scale, self.volumes_digest)
-        digest = hashlib.sha256("\x1f".join(str(part) for part in header).encode())
-        for name in SPLITS:
-            part = self.parts[name]
-            digest.update(f"\0{name}\0{len(part)}\0".encode())
-            for column, kind in (
-                (part.volume, "<i4"),
-                (part.index, "<i4"),
-                (part.centres, "<i2"),
-                (part.normals, "<f8"),
-            ):
-                digest.update(np.ascontiguousarray(column, dtype=kind).tobytes())
-        return digest.hexdigest()
+        columns: dict[str, tuple[int, list[tuple[NDArray[Any], str]]]] = {
+            name: (
+                len(part),
+                [(part.volume, "<i4"), (part.index, "<i4"), (part.centres, "<i2"), (part.normals, "<f8")],
+            )
+            for name in SPLITS
+            for part in [self.parts[name]]
+        }
+        return rows_digest(header, columns)
 
     def save(self, path: Path) -> None:
-        """Write as Parquet, the coordinates and the digest in its metadata; the same content gives the same bytes."""
+        """Write Parquet with coordinates and digest in its metadata; equal content is written as equal bytes."""
         parts = [self.parts[name] for name in SPLITS]
-        names = np.repeat(np.arange(len(SPLITS), dtype=np.int8), [len(part) for part in parts])
+        part_index = np.repeat(np.arange(len(SPLITS), dtype=np.int8), [len(part) for part in parts])
         columns: dict[str, Any] = {
-            "split": pa.DictionaryArray.from_arrays(names, list(SPLITS)),
+            "split": pa.DictionaryArray.from_arrays(part_index, list(SPLITS)),
             "volume": np.concatenate([part.volume for part in parts]),
             "index": np.concatenate([part.index for part in parts]),
         }
@@ -114,78 +135,96 @@ class Manifest:
             columns[f"centre_{letter}"] = np.concatenate([part.centres[:, axis] for part in parts])
         for axis, letter in enumerate(AXES):
             columns[f"normal_{letter}"] = np.concatenate([part.normals[:, axis] for part in parts])
-        about = {
-            "protocol": PROTOCOL, "dataset": self.dataset, "gathering": self.gathering, "split": self.split,
-            "scale": str(self.scale), "volumes_digest": self.volumes_digest, "digest": self.digest,
-        }  # fmt: skip
-        table = pa.table(columns).replace_schema_metadata(about)
+        metadata = {
+            "protocol": PROTOCOL,
+            "dataset": self.dataset,
+            "gathering": self.gathering,
+            "split": self.split,
+            "scale": str(self.scale),
+            "volumes_digest": self.volumes_digest,
+            "digest": self.digest,
+        }
+        table = pa.table(columns).replace_schema_metadata(metadata)
         with written_whole(path) as temporary:
             pq.write_table(table, temporary, compression="zstd")
 
     @classmethod
     def load(cls, path: Path) -> Manifest:
-        """Read what `save` wrote and check its digest.
+        """Read a manifest written by `save` and check its digest.
 
         Raises:
-            DataError: the file is missing, damaged, of another protocol version, or not what its digest says.
+            DataError: the file is missing or damaged, or has another protocol version or a wrong digest.
         """
         table = read_parquet(path)
-        about = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
-        if about.get("protocol") != PROTOCOL:
-            msg = f"{path} has protocol {about.get('protocol')!r}, expected {PROTOCOL!r}; delete it and split again"
+        metadata = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
+        if metadata.get("protocol") != PROTOCOL:
+            msg = f"{path} has protocol {metadata.get('protocol')!r}, expected {PROTOCOL!r}; delete it and split again"
             raise DataError(msg)
-        names = table["split"].to_pandas().to_numpy()
+        part_of_row = table["split"].to_pandas().to_numpy()
         columns = {name: table[name].to_numpy() for name in table.column_names if name != "split"}
-        everything = Sections(
+        sections = Sections(
             columns["volume"],
             columns["index"],
             np.stack([columns[f"centre_{letter}"] for letter in AXES], axis=1),
             np.stack([columns[f"normal_{letter}"] for letter in AXES], axis=1),
         )
-        found = cls(
-            about["dataset"], about["gathering"], about["split"], int(about["scale"]), about["volumes_digest"],
-            {name: everything.take(np.flatnonzero(names == name)) for name in SPLITS},
-        )  # fmt: skip
-        if found.digest != about["digest"]:
-            msg = f"{path} holds digest {found.digest}, it says {about['digest']}; delete it and split again"
+        manifest = cls(
+            metadata["dataset"],
+            metadata["gathering"],
+            metadata["split"],
+            int(metadata["scale"]),
+            metadata["volumes_digest"],
+            {name: sections.take(np.flatnonzero(part_of_row == name)) for name in SPLITS},
+        )
+        if manifest.digest != metadata["digest"]:
+            msg = f"{path}: expected digest {metadata['digest']}, got {manifest.digest}; delete it and split again"
             raise DataError(msg)
-        return found
+        return manifest
 
 
-def read_parquet(path: Path) -> pa.Table:
-    """Read a Parquet file.
-
-    Raises:
-        DataError: it is missing or damaged.
-    """
-    try:
-        return pq.read_table(path)
-    except OSError as error:
-        msg = f"cannot read {path}: {error.strerror or ' '.join(str(error).split())}"
-        raise DataError(msg) from error
-    except (pa.ArrowInvalid, pa.ArrowException) as error:
-        msg = f"{path} is not valid Parquet ({' '.join(str(error).split())}); delete it and run the step again"
-        raise DataError(msg) from error
+def load_manifest(path: Path) -> Manifest:
+    """Read a manifest; see `Manifest.load`."""
+    return Manifest.load(path)
 
 
-def make_manifest(volumes: VolumeSet, gathering: str, split: str, scale: int, variant: str = "medmnist") -> Manifest:
-    """Draw all sections of one board.
+def draw(data: Curated, board: Board, settings: Mapping[str, str]) -> Manifest:
+    """Draw the sections of a board; the setting `variant` selects the released generator of positions."""
+    parts = AtomBoard.of(board)
+    return make_manifest(data.index, parts.gathering, parts.split, parts.scale, settings.get("variant", "medmnist"))
+
+
+def make_manifest(index: Index, gathering: str, split: str, scale: int, variant: str = "medmnist") -> Manifest:
+    """Draw all sections of one board, without reading voxels.
 
     Raises:
-        DataError: the volumes have another size than the scale asks for, or a part has no volume.
+        DataError: the volumes do not have the size of the scale, or a part has no volume.
         ConfigError: the gathering, the split rule or the variant is unknown; the nearest is suggested.
     """
     grid = BlockGrid(scale)
-    if volumes.edge != grid.edge:
-        msg = f"{volumes.dataset}: expected volumes of edge {grid.edge} at scale {scale}, got {volumes.edge}"
+    if tuple(index.shape) != (grid.edge,) * 3:
+        msg = f"{index.dataset}: expected volumes of edge {grid.edge} at scale {scale}, got shape {tuple(index.shape)}"
         raise DataError(msg)
-    draws = sampler(gathering, split, volumes.dataset, grid, variant)
-    parts = draw_parts(volumes.dataset, volumes.ids, volumes.splits, split, draws)
-    return Manifest(volumes.dataset, gathering, split, scale, volumes.digest, parts)
+    draws = sampler(gathering, split, index.dataset, grid, variant)
+    parts = draw_parts(index.dataset, index.ids, index.splits, split, draws)
+    return Manifest(index.dataset, gathering, split, scale, index.digest, parts)
+
+
+def check_belongs(digest: str, manifest: Manifest) -> None:
+    """Check that a manifest was drawn for the volumes with this digest.
+
+    Raises:
+        DataError: it was drawn for other volumes; the message contains both digests.
+    """
+    if manifest.volumes_digest != digest:
+        msg = (
+            f"the manifest of {manifest.dataset} was drawn for volumes {manifest.volumes_digest}, got {digest}; "
+            "run the split step again"
+        )
+        raise DataError(msg)
 
 
 def draw_parts(dataset: str, ids: Sequence[str], splits: Sequence[str], split: str, draws: Sampler) -> dict[str, Sections]:
-    """Draw the sections of every part, volume by volume; no voxel is looked at.
+    """Draw the sections of every part, volume by volume, without reading voxels.
 
     Raises:
         DataError: a part has no volume.

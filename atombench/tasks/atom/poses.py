@@ -1,4 +1,4 @@
-"""Poses as answers: box scores that follow from a predicted pose, and distances between poses."""
+"""Predicted poses: scores of boxes derived from a pose, and distances between poses."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ Array = NDArray[np.float64]
 
 
 def corner_points(centres: Array, normals: Array, grid: BlockGrid) -> Array:
-    """Exact (unrounded) corner points of sections, in voxels; (M, 4, 3)."""
+    """Return the exact (unrounded) corner points of sections, in voxels; (M, 4, 3)."""
     corners = lattice(np.asarray(normals, dtype=np.float64), grid)[:, :, grid.corners]
     points: Array = centres[:, None, :] + corners.transpose(0, 2, 1)
     return points
 
 
 def pose_scores(centres: Array, normals: Array, grid: BlockGrid) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Scores of all boxes and blocks for predicted poses.
+    """Return scores of all boxes and blocks for predicted poses.
 
-    A box's margin is by how many voxels all four corners lie inside it, negative when one sticks out; its score is the
-    logistic function of (margin + 1/2) / s, so that it is above 1/2 exactly where the (rounded) pose would be labelled.
+    The margin of a box is the least distance in voxels by which the four corners lie inside it, negative if one lies outside.
+    Its score is the logistic function of (margin + 1/2) / s, and exceeds 1/2 exactly if the label of the rounded pose
+    contains the box.
 
     Args:
         centres: (M, 3) voxels.
         normals: (M, 3), any positive length.
-        grid: the blocks.
+        grid: grid of blocks.
 
     Returns:
         float32 (M, 729) and float32 (M, 27).
@@ -52,11 +53,11 @@ def _logistic(margin: Array, scale: int) -> NDArray[np.float32]:
 
 @dataclass(frozen=True)
 class PoseErrors:
-    """Distances between predicted and true poses (M sections); mm are NaN where the spacing is unknown.
+    """Distances between predicted and true poses (M sections); values in mm are NaN if the spacing is unknown.
 
     Attributes:
-        centre_voxel, centre_mm: distance of the centres.
-        corner_voxel, corner_mm: mean distance of the four corners.
+        centre_voxel, centre_mm: distance between the centres.
+        corner_voxel, corner_mm: mean distance between corresponding corners.
         angle_degree: angle between the normals, 0 to 180.
     """
 

@@ -1,34 +1,44 @@
-"""Test queries: what a method may see of the test sections, and nothing from which labels follow."""
+"""Test queries: the parts of the test sections that a method may see, without anything that reveals labels."""
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from atombench import PROTOCOL, streams
-from atombench.errors import DataError
+from atombench import streams
+from atombench.engine.answers import Answers
+from atombench.errors import ConfigError, unknown_name
+from atombench.records.board import CLEAN
+from atombench.tasks.atom.answers import KEPT
 from atombench.tasks.atom.geometry import BlockGrid
 from atombench.tasks.atom.labels import Labels
-from atombench.tasks.atom.manifest import Manifest
+from atombench.tasks.atom.manifest import Manifest, check_belongs
+from atombench.tasks.atom.poses import pose_scores
+from atombench.tasks.atom.protocol import PROTOCOL
 from atombench.tasks.atom.secret import public_gathering
 from atombench.tasks.atom.sections import cut
-from atombench.volumes.volume_set import VolumeSet
+from atombench.tasks.task import Asked
+from atombench.volumes.curated import Curated
+
+INPUTS = ("volume", "section")
 
 
 @dataclass(frozen=True)
 class Queries:
     """Sections to be located (M queries into N volumes).
 
-    Queries of one volume stand together, in a shuffled order, since the sampler's own order would give positions away.
+    Queries are grouped by volume and shuffled within each volume, because the order of the sampler would reveal positions.
 
     Attributes:
         grid: blocks, volume edge and section size.
-        gathering: how sections were gathered, public knowledge.
-        volumes: float32 (N, E, E, E), the test volumes.
-        volume_index: int64 (M,), which of them each section was cut from.
-        pixels: float32 (M, 4s, 4s).
+        gathering: gathering of the board, which is public.
+        volumes: float32 (N, E, E, E), test volumes.
+        volume_index: int64 (M,), row in `volumes` of the volume that each section was cut from.
+        pixels: float32 (M, 4s, 4s), sections.
     """
 
     grid: BlockGrid
@@ -41,47 +51,79 @@ class Queries:
         return len(self.pixels)
 
     def of_volume(self, volume: int) -> slice:
-        """Positions of one volume's queries."""
+        """Return the slice of one volume's queries."""
         first, last = np.searchsorted(self.volume_index, [volume, volume + 1])
         return slice(int(first), int(last))
 
 
 def query_order(manifest: Manifest) -> NDArray[np.int64]:
-    """Row of the manifest's test part that each query shows; (M,)."""
+    """Return the row of the manifest's test part that each query shows; (M,)."""
     volume = manifest.parts["test"].volume
     shuffled = streams.permutation(len(volume), PROTOCOL, "query order", manifest.digest)
     return shuffled[np.argsort(volume[shuffled], kind="stable")]
 
 
-def make_queries(volumes: VolumeSet, manifest: Manifest) -> Queries:
+def make_queries(data: Curated, manifest: Manifest) -> Queries:
     """Cut the test sections.
 
     Raises:
-        DataError: the manifest was made for other volumes.
+        DataError: the manifest was drawn for other volumes.
     """
-    check_belongs(volumes, manifest)
+    check_belongs(data.index.digest, manifest)
     rows = manifest.volume_rows("test")
     sections = manifest.parts["test"].take(query_order(manifest))
-    place = np.searchsorted(rows, sections.volume)
-    chosen = volumes.volumes[rows]
-    pixels = cut(chosen, place, sections.points(manifest.grid), manifest.grid)
-    return Queries(manifest.grid, public_gathering(manifest.gathering), chosen, place, pixels)
+    volume_index = np.searchsorted(rows, sections.volume)
+    chosen = data.volumes().volumes[rows]
+    pixels = cut(chosen, volume_index, sections.points(manifest.grid), manifest.grid)
+    return Queries(manifest.grid, public_gathering(manifest.gathering), chosen, volume_index, pixels)
 
 
-def query_labels(manifest: Manifest) -> Labels:
-    """Labels of the test sections in the order of the queries; for the platform's own oracle, never for a method."""
+def ask(data: Curated, manifest: Manifest, condition: str = CLEAN) -> Asked:
+    """Return the test queries under a condition, and the row of the test part that each shows.
+
+    Raises:
+        DataError: the manifest was drawn for other volumes.
+        ConfigError: the condition is unknown.
+    """
+    if condition != CLEAN:
+        raise ConfigError(unknown_name("condition of atom", condition, [CLEAN]))
+    queries = make_queries(data, manifest)
+    arrays: dict[str, NDArray[Any]] = {
+        "volume_index": queries.volume_index,
+        "volumes": queries.volumes,
+        "pixels": queries.pixels,
+    }
+    return Asked(queries, query_order(manifest), arrays)
+
+
+def query_labels(data: Curated, manifest: Manifest) -> Labels:
+    """Return labels of the test sections in the order of the queries; for the built-in oracle only, never for a method."""
     return manifest.parts["test"].take(query_order(manifest)).labels(manifest.grid)
 
 
-def check_belongs(volumes: VolumeSet, manifest: Manifest) -> None:
-    """Make sure that a manifest was made for these volumes.
+def exchange(queries: Queries, name: str) -> Queries | None:
+    """Exchange volumes or sections between queries: each gets the input half a set further on.
+
+    Args:
+        queries: at least two volumes; None is returned for fewer.
+        name: `volume` or `section`.
 
     Raises:
-        DataError: it was not; both digests are named.
+        ValueError: the input is unknown.
     """
-    if manifest.volumes_digest != volumes.digest:
-        msg = (
-            f"the manifest of {manifest.dataset} was made for volumes {manifest.volumes_digest}, got {volumes.digest}; "
-            "run the split step again"
-        )
-        raise DataError(msg)
+    if name not in INPUTS:
+        msg = f"expected an input of {INPUTS}, got {name!r}"
+        raise ValueError(msg)
+    if len(queries.volumes) < 2:
+        return None
+    if name == "volume":
+        return dataclasses.replace(queries, volumes=np.roll(queries.volumes, len(queries.volumes) // 2, axis=0))
+    return dataclasses.replace(queries, pixels=np.roll(queries.pixels, len(queries) // 2, axis=0))
+
+
+def best_boxes(answers: Answers, queries: Queries) -> Answers:
+    """Return the best boxes of each answer, ties in order of index: `best`, int16 (M, KEPT)."""
+    scores = answers.get("boxes")
+    if scores is None:
+        scores = pose_scores(np.asarray(answers.get("centres")), np.asarray(answers.get("normals")), queries.grid)[0]
+    return Answers(best=np.argsort(-scores, axis=1, kind="stable")[:, :KEPT].astype(np.int16))

@@ -1,36 +1,35 @@
-"""Cutting sections out of volumes: a gather, on whatever device the volumes are."""
+"""Cut sections out of volumes by a gather operation on the device of the volumes."""
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace, device, is_numpy_array
 
-from atombench.tasks.atom.geometry import BlockGrid, section_points
+from atombench.progress import available_threads
+from atombench.tasks.atom.geometry import AnyArray, BlockGrid, section_points
 from atombench.tasks.atom.labels import Labels, label_sections
 
-CHUNK = 4096  # sections handled at once on a processor, so that intermediate results stay in its cache
+CHUNK = 4096  # sections per batch on a CPU, so that intermediate results stay in its cache
 
 
 @dataclass(frozen=True)
 class CutSections:
-    """M sections: what they show, where they lie, and the blocks that hold them.
+    """Pixels, points and labels of M sections.
 
     Attributes:
-        pixels: (M, 4s, 4s), of the volumes' type, 0 outside the volume; rows follow b, columns a.
-        points: int32 (M, 3, (4s)^2), voxel of every pixel, in the same order; outside the volume where it sticks out.
+        pixels: (M, 4s, 4s), with the dtype of the volumes, 0 outside the volume; rows follow b, columns a.
+        points: int32 (M, 3, (4s)^2), voxel of every pixel, in the same order; may lie outside the volume.
         coarse: bool (M, 27), index 9i + 3j + k.
-        fine: bool (M, 27, 27), the fine boxes inside each coarse block.
+        fine: bool (M, 27, 27), fine boxes inside each coarse block.
     """
 
-    pixels: Any
-    points: Any
-    coarse: Any
-    fine: Any
+    pixels: AnyArray
+    points: AnyArray
+    coarse: AnyArray
+    fine: AnyArray
 
     @property
     def labels(self) -> Labels:
@@ -39,24 +38,24 @@ class CutSections:
 
 
 def cut_sections(
-    volumes: Any, volume_index: Any, centres: Any, normals: Any, scale: int = 1, threads: int | None = None
+    volumes: AnyArray, volume_index: AnyArray, centres: AnyArray, normals: AnyArray, scale: int = 1, threads: int | None = None
 ) -> CutSections:
     """Cut sections at given poses and label them (docs/protocol.md; Wang et al., arXiv 2406.04105, section 3).
 
-    NumPy arrays or torch tensors in, the same kind out, on the device of the volumes. Every section depends on its own row
-    only, so neither order nor number of threads matters.
+    Accept NumPy arrays or torch tensors and return the same kind, on the device of the volumes. Every section depends on its
+    own row only, so that the result depends neither on the order nor on the number of threads.
 
     Args:
         volumes: (N, E, E, E) with E = 20 x scale.
-        volume_index: integers (M,), which volume each section is cut from.
+        volume_index: integers (M,), row of the volume that each section is cut from.
         centres: (M, 3) voxel coordinates.
         normals: (M, 3), of any positive length.
         scale: 1, 2, 3, ...
-        threads: processor threads for NumPy arrays; without it `OMP_NUM_THREADS`, or as many as the process may use. Torch
-            has its own setting.
+        threads: CPU threads for NumPy arrays; by default `OMP_NUM_THREADS`, or as many as the process may use. Torch has its
+            own setting.
 
     Raises:
-        ValueError: shapes do not fit, a volume index is out of range, or a pose is not finite or has a normal of length 0.
+        ValueError: shapes do not match, a volume index is out of range, or a pose is not finite or has a normal of length 0.
         TypeError: arrays of several kinds are mixed.
     """
     grid = BlockGrid(scale)
@@ -72,21 +71,21 @@ def cut_sections(
     return CutSections(*(xp.concat([vars(part)[name] for part in parts]) for name in vars(parts[0])))
 
 
-def cut(volumes: Any, volume_index: Any, points: Any, grid: BlockGrid) -> Any:
-    """Pixels of sections, 0 outside the volume.
+def cut(volumes: AnyArray, volume_index: AnyArray, points: AnyArray, grid: BlockGrid) -> AnyArray:
+    """Return the pixels of sections, 0 outside the volume.
 
     Args:
         volumes: (N, E, E, E), NumPy or torch.
-        volume_index: integers (M,), which volume each section is cut from.
+        volume_index: integers (M,), row of the volume that each section is cut from.
         points: integers (M, 3, P), from `section_points`, on the same device.
-        grid: gives the section's size.
+        grid: grid that defines the section's size.
 
     Returns:
-        (M, 4s, 4s), same kind and type as `volumes`; rows follow b, columns a.
+        (M, 4s, 4s), of the kind and dtype of `volumes`; rows follow b, columns a.
     """
     xp = array_namespace(volumes)
     edge = grid.edge
-    points = xp.permute_dims(points, (1, 2, 0))  # (3, P, M), as section_points lays them out in memory
+    points = xp.permute_dims(points, (1, 2, 0))  # (3, P, M), the order of section_points in memory
     visible = xp.all((points >= 0) & (points < edge), axis=0)  # (P, M)
     i, j, k = (xp.astype(points[axis, ...], xp.int64) for axis in range(3))
     flat = ((xp.astype(volume_index, xp.int64) * edge + i) * edge + j) * edge + k
@@ -96,23 +95,19 @@ def cut(volumes: Any, volume_index: Any, points: Any, grid: BlockGrid) -> Any:
     return xp.reshape(xp.permute_dims(pixels, (1, 0)), (-1, grid.section, grid.section))
 
 
-def available_threads() -> int:
-    """Number of threads that this process is meant to use: `OMP_NUM_THREADS`, or the processors open to it."""
-    wanted = os.environ.get("OMP_NUM_THREADS", "")
-    if wanted.isdecimal() and int(wanted) > 0:
-        return int(wanted)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def cut_and_label(volumes: Any, volume_index: Any, centres: Any, normals: Any, grid: BlockGrid) -> CutSections:
-    """Cut and label a batch without looking whether it fits, so that nothing waits for a device; see `cut_sections`."""
+def cut_and_label(
+    volumes: AnyArray, volume_index: AnyArray, centres: AnyArray, normals: AnyArray, grid: BlockGrid
+) -> CutSections:
+    """Cut and label a batch without checking it, which would wait for the device; see `cut_sections`."""
     points = section_points(centres, normals, grid)
     labels = label_sections(points, grid)
     return CutSections(cut(volumes, volume_index, points, grid), points, labels.coarse, labels.fine)
 
 
-def _in_threads(volumes: Any, volume_index: Any, centres: Any, normals: Any, grid: BlockGrid, threads: int) -> CutSections:
-    """Cut chunk by chunk into arrays that are made beforehand; NumPy lets other threads run meanwhile."""
+def _in_threads(
+    volumes: AnyArray, volume_index: AnyArray, centres: AnyArray, normals: AnyArray, grid: BlockGrid, threads: int
+) -> CutSections:
+    """Cut chunk by chunk into preallocated arrays; NumPy releases the interpreter lock, so that threads run in parallel."""
     sample = cut_and_label(volumes, volume_index[:0], centres[:0], normals[:0], grid)
     count = len(centres)
     whole = CutSections(*(np.empty((count, *part.shape[1:]), part.dtype) for part in vars(sample).values()))
@@ -128,7 +123,7 @@ def _in_threads(volumes: Any, volume_index: Any, centres: Any, normals: Any, gri
     return whole
 
 
-def _check(volumes: Any, volume_index: Any, centres: Any, normals: Any, grid: BlockGrid) -> None:
+def _check(volumes: AnyArray, volume_index: AnyArray, centres: AnyArray, normals: AnyArray, grid: BlockGrid) -> None:
     xp, count = array_namespace(volumes, volume_index, centres, normals), len(centres)
     edges = tuple(volumes.shape[1:])
     if volumes.ndim != 4 or edges != (grid.edge,) * 3:

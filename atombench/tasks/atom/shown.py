@@ -1,93 +1,175 @@
-"""What a board shows of a run section by section: its answers to the cases, and some sections that it placed wrongly."""
+"""Details of a run for its pages: calibration, errors, answers to cases, and wrongly located sections."""
 
 from __future__ import annotations
 
 import math
 import sys
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from atombench import streams
+from atombench.engine.answers import Answers
 from atombench.io.images import as_bytes, as_png
-from atombench.records.record import Answer, Failure
+from atombench.io.schema import FrozenModel
+from atombench.records.metric import STRICT
+from atombench.records.record import ReliabilityBin
+from atombench.statistics.values import Values
 from atombench.tasks.atom.cases import case_rows
 from atombench.tasks.atom.geometry import BOXES, BlockGrid, plane, square
 from atombench.tasks.atom.manifest import Manifest
-from atombench.tasks.atom.metrics import Scored, Truth
+from atombench.tasks.atom.metrics import Scored, Truth, reliability, scored
+from atombench.tasks.atom.poses import PoseErrors
+from atombench.tasks.atom.protocol import PRIMARY
 from atombench.tasks.atom.ranking import first_correct
 from atombench.tasks.atom.secret import is_secret
 from atombench.tasks.atom.sections import cut
+from atombench.tasks.task import Details
+from atombench.volumes.curated import Curated
 from atombench.volumes.volume_set import VolumeSet
 
 FAILURES = 4
 Array = NDArray[np.float64]
 
 
-def answers(scores: Scored, truth: Truth, manifest: Manifest) -> list[Answer]:
-    """What a run answered to the cases of its board; nothing on a secret board."""
+class Answer(FrozenModel):
+    """Answer of a run to one of the board's cases (see `Case` in audit.py)."""
+
+    section: int = Field(description="row of the test part")
+    rank: int = Field(description="rank of the best-ranked correct box; 1 is correct")
+    box: int = Field(description="best-scored box")
+    scores: str = Field(description="729 bytes in base64: scores of the boxes, 0 for the lowest and 255 for the highest")
+    centre: list[float] | None = Field(description="predicted centre, in voxels; null if the run predicts no poses")
+    normal: list[float] | None
+
+
+class Failure(FrozenModel):
+    """A wrongly located section, as pictures: PNG in base64, one pixel per voxel.
+
+    `there` and `answered` show the volume in the true plane and in the answered plane: as many pixels as the volume has voxels
+    along an edge, with the section in the middle. If a run predicts no pose, the answered plane passes through the middle of
+    the best box with the true normal.
+    """
+
+    section: int = Field(description="row of the test part")
+    volume: str
+    rank: int = Field(description="rank of the best-ranked correct box")
+    box: int = Field(description="best-scored box")
+    distance_voxel: float = Field(
+        description="distance of the true centre from the answered one, or from the middle of the best box"
+    )
+    pixels: str
+    there: str
+    answered: str
+
+
+class Shown(FrozenModel):
+    """Details that only pages of this task show: `own` of the record of a run."""
+
+    answers: list[Answer] = Field(default=[], description="answers to the cases of the board")
+    failures: list[Failure] = Field(default=[], description="random failures; none for restricted data or secret boards")
+
+
+def details(
+    answers: Answers, truth: Truth, data: Curated, manifest: Manifest, values: Sequence[Values], pictures: bool
+) -> Details:
+    """Return calibration, error percentiles, answers to the board's cases, and (if pictures may be shown) failures.
+
+    Args:
+        answers: answers in the order of the manifest's test part.
+        truth: poses and labels.
+        data: volumes that the manifest was drawn for.
+        manifest: manifest of the board.
+        values: values of all metrics, from `score`.
+        pictures: whether images of the volumes may be shown.
+    """
+    complete = scored(answers, manifest.grid)
+    by_metric = {each.metric: each for each in values if each.protocol == STRICT}
+    primary = by_metric[PRIMARY]
+    labelled = primary.counted
+    bins: list[ReliabilityBin] = []
+    if answers.probabilities:
+        table = reliability(complete.boxes.reshape(-1, BOXES)[labelled], primary.values[labelled])
+        bins = [ReliabilityBin(count=count, confidence=mean, right=right) for count, mean, right in table]
+    shown = Shown(
+        answers=case_answers(complete, truth, manifest),
+        failures=failures(complete, truth, manifest, data.volumes()) if pictures else [],
+    )
+    errors = {
+        name: np.percentile(metric.values[labelled], np.arange(0, 101, 5)).tolist()
+        for name, metric in by_metric.items()
+        if name in PoseErrors.__dataclass_fields__
+    }
+    return Details(bins, errors, shown.model_dump())
+
+
+def case_answers(scores: Scored, truth: Truth, manifest: Manifest) -> list[Answer]:
+    """Return the answers of a run to the cases of its board; none on a secret board."""
     rows = case_rows(manifest, truth.labels)
     boxes = scores.boxes.reshape(-1, BOXES)[rows]
     ranks, _ = first_correct(boxes, truth.labels.boxes[rows])
-    centres, normals = scores.predictions.centres, scores.predictions.normals
+    centres, normals = scores.answers.get("centres"), scores.answers.get("normals")
     return [
         Answer(
             section=int(row),
-            rank=int(ranks[place]),
-            box=int(boxes[place].argmax()),
-            scores=as_bytes(_stretched(boxes[place])),
+            rank=int(ranks[index]),
+            box=int(boxes[index].argmax()),
+            scores=as_bytes(_stretched(boxes[index])),
             centre=None if centres is None else centres[row].tolist(),
             normal=None if normals is None else normals[row].tolist(),
         )
-        for place, row in enumerate(rows)
+        for index, row in enumerate(rows)
     ]
 
 
 def failures(scores: Scored, truth: Truth, manifest: Manifest, volumes: VolumeSet) -> list[Failure]:
-    """Up to `FAILURES` labelled sections whose best box is wrong, with pictures; nothing on a secret board."""
+    """Return up to `FAILURES` labelled sections for which the best box is wrong, with pictures; none on a secret board."""
     boxes, grid = scores.boxes.reshape(-1, BOXES), manifest.grid
-    best = boxes.argmax(axis=1)  # of equal scores the first, as ranks have it
+    best = boxes.argmax(axis=1)  # the first of equal scores, as in ranks
     rows = _failed_rows(best, truth, manifest)
     ranks, _ = first_correct(boxes[rows], truth.labels.boxes[rows])
     sections, poses = manifest.parts["test"].take(rows), _answered_poses(scores, truth, best[rows], rows, grid)
     pixels = cut(volumes.volumes, sections.volume, sections.points(grid), grid)
-    found = []
-    for place, row in enumerate(rows):
-        which, true, (centre, normal) = sections.volume[place], truth.centres[row], poses[place]
-        found.append(
+    failed = []
+    for index, row in enumerate(rows):
+        which, true, (centre, normal) = sections.volume[index], truth.centres[row], poses[index]
+        failed.append(
             Failure(
                 section=int(row),
                 volume=volumes.ids[which],
-                rank=int(ranks[place]),
+                rank=int(ranks[index]),
                 box=int(best[row]),
                 distance_voxel=min(math.dist(centre, true), sys.float_info.max),
-                pixels=as_png(pixels[place]),
+                pixels=as_png(pixels[index]),
                 there=as_png(plane_of(volumes.volumes[which], true, truth.normals[row])),
                 answered=as_png(plane_of(volumes.volumes[which], centre, normal)),
             )
         )
-    return found
+    return failed
 
 
 def plane_of(volume: NDArray[np.float32], centre: Array, normal: Array) -> NDArray[np.float32]:
-    """Intensities of a volume in a plane, by linear interpolation and 0 outside; float32 (E, E), rows follow b, columns a.
+    """Return the intensities of a volume in a plane: float32 (E, E), rows follow b, columns a.
+
+    Intensities are interpolated linearly and are 0 outside the volume.
 
     Args:
         volume: (E, E, E).
-        centre: (3,) in voxels, shown in row and column E/2.
+        centre: (3,) in voxels, at row and column E/2.
         normal: (3,), any positive length.
     """
-    from scipy import ndimage  # slow to import, and only runs with pictures need it
+    from scipy import ndimage  # slow to import, and needed for pictures only
 
     edge = len(volume)
     points = centre[:, None] + plane(np.asarray(normal, dtype=np.float64)[None], square(edge))[0]  # (3, E^2)
-    found: NDArray[np.float32] = ndimage.map_coordinates(volume, points, order=1, mode="constant")
-    return found.reshape(edge, edge)
+    pixels: NDArray[np.float32] = ndimage.map_coordinates(volume, points, order=1, mode="constant")
+    return pixels.reshape(edge, edge)
 
 
 def _failed_rows(best: NDArray[np.int64], truth: Truth, manifest: Manifest) -> NDArray[np.int64]:
-    """Rows of failures, as drawn: all runs of a board have one random order, so what is hard for many comes again."""
+    """Return random rows of failures; all runs of a board use one random order, so that common failures recur."""
     if is_secret(manifest.gathering):
         return np.zeros(0, dtype=np.int64)
     correct = truth.labels.boxes
@@ -99,15 +181,15 @@ def _failed_rows(best: NDArray[np.int64], truth: Truth, manifest: Manifest) -> N
 def _answered_poses(
     scores: Scored, truth: Truth, best: NDArray[np.int64], rows: NDArray[np.int64], grid: BlockGrid
 ) -> list[tuple[Array, Array]]:
-    """Centre and normal of some answers: as given, or the middle of the best box and the true normal."""
-    centres, normals = scores.predictions.centres, scores.predictions.normals
+    """Return centre and normal of answers: the predicted ones, or the middle of the best box and the true normal."""
+    centres, normals = scores.answers.get("centres"), scores.answers.get("normals")
     if centres is None or normals is None:
         middles = grid.box_starts[best] + (grid.fine_edge - 1) / 2
         return list(zip(middles, truth.normals[rows], strict=True))
     return list(zip(centres[rows], normals[rows], strict=True))
 
 
-def _stretched(scores: NDArray[Any]) -> Array:
-    """Scores (K,) from 0 for the lowest to 1 for the highest; 0 where all are equal."""
+def _stretched(scores: NDArray[np.float32]) -> Array:
+    """Return scores (K,) scaled to the range 0 (lowest) to 1 (highest); 0 if all are equal."""
     above = scores.astype(np.float64) - float(scores.min())
     return above / (above.max() or 1.0)

@@ -1,4 +1,4 @@
-"""kill -9 at random moments of a training, and the same command again: the same weights, bit for bit."""
+"""A training that is killed at random moments and restarted ends with identical weights, bit for bit."""
 
 import json
 import random
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from atombench.tasks.atom.manifest import Manifest
-from atombench.volumes.volume_set import VolumeSet
+from atombench.volumes.curated import Curated
 from tests.conftest import ROOT
 from tests.workflow.running import BIN, environment
 
@@ -25,38 +25,44 @@ LONGEST_WAIT_SECONDS = 120
 
 def command(folder: Path, method: str) -> list[str]:
     data = folder.parent
-    return [
-        str(BIN / "atombench"), "train", method, "--volumes", str(data / "volumes.npz"),
-        "--manifest", str(data / "manifest.parquet"), "--options", json.dumps(OPTIONS[method]),
-        "--out", str(folder / "weights.safetensors"),
-        "--curve", str(folder / "curve.jsonl"), "--cost", str(folder / "training.json"),
-        "--checkpoint", str(folder / "state.safetensors"), "--checkpoint-seconds", "0.2", "--log", str(folder / "log"),
-    ]  # fmt: skip
+    options = {
+        "method": method,
+        "data": data,
+        "manifest": data / "manifest.parquet",
+        "options": json.dumps(OPTIONS[method]),
+        "out": folder / "weights.safetensors",
+        "curve": folder / "curve.jsonl",
+        "cost": folder / "training.json",
+        "checkpoint": folder / "state.safetensors",
+        "checkpoint-seconds": 0.2,
+        "log": folder / "log",
+    }
+    return [str(BIN / "atombench"), "train", "atom/toy/hard-none-x1", *(f"--{name}={value}" for name, value in options.items())]
 
 
 def ended_by(number: signal.Signals, folder: Path, method: str, moment: random.Random) -> int:
-    """Start the training, send a signal a moment after it has written its state, and give its exit status."""
-    before = written(folder)
+    """Start the training, send a signal shortly after it saves its state, and return its exit status."""
+    before = modified(folder)
     with subprocess.Popen(command(folder, method), env=environment(ROOT), stderr=subprocess.DEVNULL) as run:
         end = time.monotonic() + LONGEST_WAIT_SECONDS
-        while written(folder) == before and run.poll() is None:
-            assert time.monotonic() < end, "no state was written"
+        while modified(folder) == before and run.poll() is None:
+            assert time.monotonic() < end, "no state was saved"
             time.sleep(0.01)
         time.sleep(moment.uniform(0, 0.5))
         run.send_signal(number)
         return run.wait(LONGEST_WAIT_SECONDS)
 
 
-def written(folder: Path) -> int:
+def modified(folder: Path) -> int:
     path = folder / "state.safetensors"
     return path.stat().st_mtime_ns if path.exists() else 0
 
 
 @pytest.mark.parametrize("method", ["regismcan-released", "regismcan"])
 def test_a_training_killed_three_times_ends_with_the_same_weights(
-    method: str, toy: VolumeSet, toy_manifest: Manifest, tmp_path: Path
+    method: str, toy_data: Curated, toy_manifest: Manifest, tmp_path: Path
 ) -> None:
-    toy.save(tmp_path / "volumes.npz")
+    toy_data.save(tmp_path)
     toy_manifest.save(tmp_path / "manifest.parquet")
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
     undisturbed.mkdir()
@@ -71,5 +77,5 @@ def test_a_training_killed_three_times_ends_with_the_same_weights(
     assert first == second
     cost = json.loads((killed / "training.json").read_text())["cost"]
     assert cost["attempts"] == 5
-    assert "the training goes on after step" in (killed / "log").read_text()
+    assert "resuming the training after step" in (killed / "log").read_text()
     assert not list(killed.glob("*.partial"))

@@ -11,7 +11,7 @@ GRID = BlockGrid(1)
 
 
 @pytest.mark.parametrize("scale", [1, 2, 3])
-def test_all_numbers_of_the_task_follow_from_the_scale(scale: int) -> None:
+def test_all_sizes_of_the_task_follow_from_the_scale(scale: int) -> None:
     grid = BlockGrid(scale)
     assert (grid.edge, grid.section, grid.coarse_edge, grid.fine_edge) == (20 * scale, 4 * scale, 10 * scale, 6 * scale)
     assert len({tuple(start) for start in grid.box_starts}) == BOXES == 729
@@ -20,14 +20,14 @@ def test_all_numbers_of_the_task_follow_from_the_scale(scale: int) -> None:
     assert (grid.box_starts + grid.fine_edge <= grid.edge).all()
 
 
-def test_box_starts_stand_in_the_order_of_scores() -> None:
+def test_box_starts_have_the_order_of_scores() -> None:
     for box in (0, 1, 27, 28, 400, 728):
         coarse, fine = divmod(box, 27)
         expected = [5 * (coarse // 9) + 2 * (fine // 9), 5 * (coarse // 3 % 3) + 2 * (fine // 3 % 3)]
         assert list(GRID.box_starts[box]) == [*expected, 5 * (coarse % 3) + 2 * (fine % 3)]
 
 
-def test_a_grid_refuses_a_scale_below_one() -> None:
+def test_a_scale_below_one_is_rejected() -> None:
     with pytest.raises(ValueError, match="expected a scale"):
         BlockGrid(0)
 
@@ -42,7 +42,7 @@ def test_lattice_is_the_smallest_rotation_from_k_to_the_normal(scale: int) -> No
         np.testing.assert_allclose(normal @ offset, 0, atol=1e-9)
 
 
-def test_halfway_values_are_exact_and_round_to_even() -> None:
+def test_halfway_values_are_exact_and_rounded_to_even() -> None:
     offset = lattice(np.array([[1.0, 1.0, 0.0]]), GRID)[0]  # entries are multiples of a half
     halves = 2 * offset[:2]
     np.testing.assert_array_equal(halves, np.round(halves))
@@ -58,19 +58,19 @@ def test_the_section_lies_in_the_middle_of_a_larger_square_in_its_plane() -> Non
     assert (plane(np.array([[0.0, 0.0, 1.0]]), square(4))[0, 0, :4] == [-2, -1, 0, 1]).all()  # a fastest
 
 
-def test_the_downward_normal_is_a_half_turn_and_no_division_by_zero() -> None:
+def test_the_downward_normal_is_a_half_turn_without_division_by_zero() -> None:
     offset = lattice(np.array([[0.0, 0.0, -2.0]]), GRID)[0]
     a, b = GRID.offsets
     np.testing.assert_array_equal(offset, [a, -b, 0 * a])
 
 
-def test_a_normal_of_length_zero_is_refused() -> None:
+def test_a_normal_of_length_zero_is_rejected() -> None:
     with pytest.raises(ValueError, match="positive length"):
         lattice(np.zeros((1, 3)), GRID)
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_torch_gives_the_same_points_as_numpy(seed: int) -> None:
+def test_torch_returns_the_same_points_as_numpy(seed: int) -> None:
     rng = np.random.default_rng(seed)
     centres, normals = rng.integers(0, 20, (20, 3)), rng.integers(0, 10, (20, 3)) + np.array([0.0, 0.0, 1.0])
     found = section_points(torch.from_numpy(centres), torch.from_numpy(normals), GRID)

@@ -4,10 +4,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atombench.tasks.atom import cut_sections
 from atombench.tasks.atom.geometry import BlockGrid, section_points
 from atombench.tasks.atom.labels import label_sections
-from atombench.tasks.atom.sections import available_threads, cut
+from atombench.tasks.atom.sections import available_threads, cut, cut_sections
 from tests.tasks.atom.naive import naive_section, random_poses
 
 OUTPUTS = ("pixels", "points", "coarse", "fine")
@@ -28,7 +27,7 @@ def test_all_four_outputs_equal_one_section_at_a_time(scale: int, count: int) ->
             assert (values == expected).all(), (name, row)
 
 
-def test_neither_threads_nor_order_change_a_section() -> None:
+def test_sections_do_not_depend_on_threads_or_order() -> None:
     centres, normals = random_poses(7, 10_000, 1)
     volumes = np.random.default_rng(1).random((5, 20, 20, 20)).astype(np.float32)
     which = np.random.default_rng(2).integers(0, 5, 10_000)
@@ -41,7 +40,7 @@ def test_neither_threads_nor_order_change_a_section() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 5000])
-def test_torch_in_gives_the_same_in_torch_out(count: int) -> None:
+def test_torch_tensors_return_the_same_sections_as_torch_tensors(count: int) -> None:
     centres, normals = random_poses(8, count, 1)
     volumes = np.random.default_rng(1).random((2, 20, 20, 20)).astype(np.float32)
     which = np.arange(count) % 2
@@ -70,23 +69,26 @@ def test_torch_in_gives_the_same_in_torch_out(count: int) -> None:
     ],
 )
 @pytest.mark.parametrize("kind", ["numpy", "torch"])
-def test_what_does_not_fit_is_refused(kind: str, change: dict, message: str) -> None:
-    given = {
-        "volumes": np.zeros((2, 20, 20, 20), np.float32), "volume_index": np.array([0, 1]), "centres": np.full((2, 3), 9),
-        "normals": np.ones((2, 3)), **change,
-    }  # fmt: skip
+def test_invalid_arguments_are_rejected(kind: str, change: dict, message: str) -> None:
+    arguments = {
+        "volumes": np.zeros((2, 20, 20, 20), np.float32),
+        "volume_index": np.array([0, 1]),
+        "centres": np.full((2, 3), 9),
+        "normals": np.ones((2, 3)),
+        **change,
+    }
     if kind == "torch":
-        given = {name: torch.from_numpy(value) if name != "scale" else value for name, value in given.items()}
+        arguments = {name: torch.from_numpy(value) if name != "scale" else value for name, value in arguments.items()}
     with pytest.raises(ValueError, match=message):
-        cut_sections(**given)
+        cut_sections(**arguments)
 
 
-def test_arrays_of_two_kinds_are_refused() -> None:
+def test_mixed_numpy_and_torch_arrays_are_rejected() -> None:
     with pytest.raises(TypeError):
         cut_sections(torch.zeros(1, 20, 20, 20), np.zeros(1, int), np.zeros((1, 3)), np.ones((1, 3)))
 
 
-def test_threads_follow_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_threads_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert available_threads() == 3
     monkeypatch.setenv("OMP_NUM_THREADS", "many")
@@ -94,8 +96,8 @@ def test_threads_follow_the_environment(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([1, 2]))
-def test_a_section_cut_at_a_pose_and_put_back_lies_where_it_was(seed: int, scale: int) -> None:
-    """Pixels written to the points that they came from change nothing, and cutting again gives the same section."""
+def test_a_section_written_back_to_its_points_is_cut_again_unchanged(seed: int, scale: int) -> None:
+    """Writing pixels back to their points restores the voxels, and cutting again returns the same section."""
     edge = 20 * scale
     volumes = np.random.default_rng(seed).random((1, edge, edge, edge)) + 0.5
     centres, normals = random_poses(seed, 8, scale)
@@ -124,20 +126,20 @@ def test_labels_and_points_do_not_depend_on_intensities(seed: int) -> None:
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_torch_gives_the_same_labels_and_pixels(seed: int) -> None:
+def test_torch_returns_the_same_labels_and_pixels(seed: int) -> None:
     grid = BlockGrid(1)
     centres, normals = random_poses(seed, 16, 1)
     points = section_points(centres, normals, grid)
     volumes = np.random.default_rng(seed).random((2, 20, 20, 20)).astype(np.float32)
     which = np.arange(16) % 2
-    there = torch.from_numpy(points)
-    np.testing.assert_array_equal(label_sections(there, grid).boxes.numpy(), label_sections(points, grid).boxes)
-    found = cut(torch.from_numpy(volumes), torch.from_numpy(which), there, grid)
+    tensor = torch.from_numpy(points)
+    np.testing.assert_array_equal(label_sections(tensor, grid).boxes.numpy(), label_sections(points, grid).boxes)
+    found = cut(torch.from_numpy(volumes), torch.from_numpy(which), tensor, grid)
     np.testing.assert_array_equal(found.numpy(), cut(volumes, which, points, grid))
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_every_labelled_sections_corners_lie_in_its_boxes(seed: int) -> None:
+def test_corners_of_every_labelled_section_lie_in_its_boxes(seed: int) -> None:
     grid = BlockGrid(1)
     centres, normals = random_poses(seed, 64, 1)
     points = section_points(centres, normals, grid)

@@ -21,7 +21,7 @@ def test_ranks_equal_a_sort_with_ties_by_index() -> None:
     assert [naive_rank(*row) for row in zip(scores, correct, strict=True)] == list(zip(ranks, answers, strict=True))
 
 
-def test_reversing_adding_and_permuting_do_what_they_must() -> None:
+def test_ranks_are_invariant_to_shifts_and_permutations_and_reversed_by_negation() -> None:
     rng = np.random.default_rng(1)
     scores, correct = rng.random((200, 729)), rng.random((200, 729)) < 0.01
     ranks, _ = first_correct(scores, correct)
@@ -33,7 +33,7 @@ def test_reversing_adding_and_permuting_do_what_they_must() -> None:
 
 
 @pytest.mark.parametrize("scale", [1, 2])
-def test_a_pose_scores_above_one_half_exactly_where_it_is_labelled(scale: int) -> None:
+def test_scores_of_a_pose_exceed_one_half_exactly_in_its_labels(scale: int) -> None:
     grid = BlockGrid(scale)
     poses = sampler("hard", "none", "toy", grid).draw("test", "v")
     from atombench.tasks.atom.geometry import section_points
@@ -44,7 +44,7 @@ def test_a_pose_scores_above_one_half_exactly_where_it_is_labelled(scale: int) -
     np.testing.assert_array_equal(blocks > 0.5, labels.coarse)
 
 
-def test_pose_errors_are_zero_for_the_truth_and_in_mm_by_the_spacing() -> None:
+def test_pose_errors_are_zero_for_true_poses_and_scaled_to_mm_by_the_spacing() -> None:
     grid = BlockGrid(1)
     centres, normals = np.array([[5.0, 6, 7]] * 2), np.array([[0.0, 0, 1]] * 2)
     moved, turned = np.array([[8.0, 6, 7], [5.0, 6, 7]]), np.array([[0.0, 0, 1], [0.0, 1, 0]])

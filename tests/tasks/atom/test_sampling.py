@@ -16,7 +16,7 @@ from atombench.tasks.atom.sampling import (
 GRID = BlockGrid(1)
 
 
-def test_the_released_sampler_gives_the_papers_positions() -> None:
+def test_the_released_sampler_reproduces_the_positions_of_the_paper() -> None:
     positions = released_positions()
     assert {split: len(centres) for split, centres in positions.items()} == {"train": 152, "val": 152, "test": 168}
     for centres in positions.values():
@@ -26,7 +26,7 @@ def test_the_released_sampler_gives_the_papers_positions() -> None:
         assert len({tuple(centre) for centre in centres}) == len(centres)
 
 
-def test_positions_grow_with_the_scale() -> None:
+def test_positions_are_proportional_to_the_scale() -> None:
     np.testing.assert_array_equal(released_positions(scale=3)["val"], 3 * released_positions()["val"])
 
 
@@ -45,7 +45,7 @@ def test_easy_normals_are_the_three_axes_equally_often() -> None:
 
 
 @pytest.mark.parametrize("gathering", ["hard", "easy", "uniform"])
-def test_draws_depend_on_their_key_and_not_on_the_order_of_access(gathering: str) -> None:
+def test_draws_depend_on_their_key_and_not_on_the_order_of_calls(gathering: str) -> None:
     draw = sampler(gathering, "none", "toy", GRID).draw
     forward = {name: draw("train", name) for name in ("a", "b", "c")}
     again = sampler(gathering, "none", "toy", GRID).draw
@@ -63,7 +63,7 @@ def test_uniform_positions_are_disjoint_between_splits_and_cover_the_volume() ->
     assert {split: len(pool) for split, pool in sets.items()} == {"train": 6400, "val": 800, "test": 800}
 
 
-def test_uniform_sections_are_all_labelled_and_face_every_way() -> None:
+def test_uniform_sections_are_all_labelled_and_cover_all_directions() -> None:
     draw = sampler("uniform", "none", "toy", GRID).draw
     poses = [draw("test", f"v{number}") for number in range(40)]
     centres, normals = (np.concatenate([getattr(pose, name) for pose in poses]) for name in ("centres", "normals"))
@@ -74,12 +74,12 @@ def test_uniform_sections_are_all_labelled_and_face_every_way() -> None:
     assert abs(normals[:, 1].mean()) < 0.03
 
 
-def test_an_unknown_gathering_is_refused() -> None:
+def test_an_unknown_gathering_is_rejected() -> None:
     with pytest.raises(ConfigError, match="unknown gathering 'hrd'; did you mean 'hard'"):
         sampler("hrd", "none", "toy", GRID)
 
 
-def test_known_normals_hold_every_normal_of_the_finite_gatherings() -> None:
+def test_known_normals_contain_every_normal_of_the_finite_gatherings() -> None:
     known = known_normals("hard", 0)
     assert len(known) == 805
     directions = {tuple(np.round(normal / np.linalg.norm(normal), 12)) for normal in known}
@@ -89,17 +89,17 @@ def test_known_normals_hold_every_normal_of_the_finite_gatherings() -> None:
     assert len(known_normals("uniform", 50)) == 50
 
 
-def test_the_adni_variant_gives_the_papers_positions() -> None:
+def test_the_adni_variant_reproduces_the_positions_of_the_paper() -> None:
     positions = released_positions(variant="adni")
     assert {part: len(centres) for part, centres in positions.items()} == {"train": 152, "val": 140, "test": 156}
     sets = [{tuple(centre) for centre in centres} for centres in positions.values()]
-    assert len(set.union(*sets)) == 152 + 140 + 156  # what one part has drawn is left out for the next
+    assert len(set.union(*sets)) == 152 + 140 + 156  # parts are drawn without replacement
     assert {int(centre[2]) for centres in positions.values() for centre in centres} == {7, 10, 11, 16}
     np.testing.assert_array_equal(positions["train"][:, :2], released_positions()["train"][:, :2])
 
 
 @pytest.mark.parametrize("variant", ["medmnist", "adni"])
-def test_split_pos_uses_the_training_positions_everywhere(variant: str) -> None:
+def test_split_pos_uses_the_training_positions_for_all_parts(variant: str) -> None:
     positions = released_positions("pos", variant)
     for centres in positions.values():
         np.testing.assert_array_equal(centres, released_positions("none", variant)["train"])
@@ -119,7 +119,7 @@ def test_split_vol_has_disjoint_positions(variant: str) -> None:
 
 
 @pytest.mark.parametrize("gathering", ["hard", "easy", "uniform"])
-def test_split_vol_draws_each_part_of_one_volume_anew(gathering: str) -> None:
+def test_split_vol_draws_separate_normals_for_each_part_of_a_volume(gathering: str) -> None:
     draws = sampler(gathering, "vol", "toy", GRID)
     train, val, test = (draws.draw(part, "v") for part in ("train", "val", "test"))
     assert not np.array_equal(val.normals, test.normals)
@@ -135,6 +135,6 @@ def test_split_vol_draws_each_part_of_one_volume_anew(gathering: str) -> None:
         (("hard", "none", "toy", GRID, "adnii"), "unknown sampler variant 'adnii'; did you mean 'adni'"),
     ],
 )
-def test_unknown_rules_and_variants_are_refused(arguments: tuple, message: str) -> None:
+def test_unknown_split_rules_and_variants_are_rejected(arguments: tuple, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         sampler(*arguments)

@@ -1,4 +1,4 @@
-"""Manifests of everything that ships: sizes as in the paper, and digests that no machine, thread or order may change."""
+"""Manifests of all shipped configurations: sizes of the paper, and digests that are equal on every machine."""
 
 import csv
 import io
@@ -13,9 +13,10 @@ import pytest
 
 from atombench.cli import main
 from atombench.errors import FetchError
+from atombench.tasks.atom.board import PUBLIC_GATHERINGS, SPLIT_RULES
 from atombench.tasks.atom.geometry import BlockGrid
 from atombench.tasks.atom.manifest import Manifest, draw_parts, make_manifest
-from atombench.tasks.atom.sampling import PUBLIC_GATHERINGS, SPLIT_RULES, VARIANTS, sampler
+from atombench.tasks.atom.sampling import VARIANTS, sampler
 from atombench.tasks.atom.splits import section_counts
 from atombench.volumes.curate import curate
 from atombench.volumes.fetch import fetch
@@ -27,9 +28,13 @@ from tests.conftest import ROOT, needs, volume_set
 
 DIGESTS = json.loads((Path(__file__).parent / "manifest_digests.json").read_text())
 LOCAL = (
-    "vesselmnist3d", pytest.param("vesselmnist3d-64", marks=pytest.mark.long), "ixi-t1", "hippocampus", "mni-templates",
-)  # fmt: skip
-PUBLISHED_SIZES = """\
+    "vesselmnist3d",
+    pytest.param("vesselmnist3d-64", marks=pytest.mark.long),
+    "ixi-t1",
+    "hippocampus",
+    "mni-templates",
+)
+PAPER_SIZES = """\
 organmnist3d,none,147592,24472,102480
 organmnist3d,pos,147592,24472,92720
 organmnist3d,vol,147592,31072,31072
@@ -55,50 +60,57 @@ def in_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("in_checkout")
-def test_the_sizes_table_is_the_papers_in_every_cell(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_sizes_table_equals_that_of_the_paper(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         main(["sizes", "--config", "config/paper.yaml"])
-    assert capsys.readouterr().out == "dataset,split,train,val,test\n" + PUBLISHED_SIZES
+    paper = [row.split(",", 2) for row in PAPER_SIZES.splitlines()]
+    expected = {
+        f"atom/{dataset}/{gathering}-{split}-x1,{sizes}" for dataset, split, sizes in paper for gathering in ("easy", "hard")
+    }
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head == "board,train,val,test"
+    assert len(lines) == len(expected) == 32
+    assert set(lines) == expected
 
 
 @pytest.mark.usefixtures("in_checkout")
-def test_a_set_that_is_not_at_hand_is_named_and_left_out(
+def test_an_unavailable_dataset_is_omitted_with_a_warning(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("ATOMBENCH_DATA_DIRS", raising=False)
     with pytest.raises(SystemExit, match="0"):
         main(["sizes", "--config", "config/ixi.yaml"])
     printed = capsys.readouterr()
-    assert list(csv.reader(io.StringIO(printed.out))) == [["dataset", "split", "train", "val", "test"]]
-    assert "ixi-t1 is left out" in printed.err
+    assert list(csv.reader(io.StringIO(printed.out))) == [["board", "train", "val", "test"]]
+    assert "ixi-t1 is omitted" in printed.err
 
 
 @pytest.mark.parametrize(("gathering", "split", "variant"), list(product(PUBLIC_GATHERINGS, SPLIT_RULES, VARIANTS)))
-def test_sizes_are_those_of_the_drawn_manifest(gathering: str, split: str, variant: str) -> None:
+def test_section_counts_equal_those_of_the_drawn_manifest(gathering: str, split: str, variant: str) -> None:
     volumes = volume_set((3, 2, 2))
-    manifest = make_manifest(volumes, gathering, split, 1, variant)
+    manifest = make_manifest(volumes.index(), gathering, split, 1, variant)
     assert manifest.counts == section_counts(
         "toy", volumes.splits, split, sampler(gathering, split, "toy", manifest.grid, variant)
     )
 
 
-def test_the_registry_and_the_sampler_know_the_same_variants() -> None:
+def test_registry_and_sampler_have_the_same_variants() -> None:
     annotation = DataRow.model_fields["released_sampler"].annotation
     assert annotation.__args__ == VARIANTS  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(("dataset", "gathering", "split"), list(product(SETS, ("easy", "hard"), SPLIT_RULES)))
-def test_table_4_is_drawn_alike_everywhere(dataset: str, gathering: str, split: str) -> None:
+def test_manifests_of_table_4_are_equal_on_every_machine(dataset: str, gathering: str, split: str) -> None:
     assert draw(dataset, gathering, split).digest == DIGESTS["as drawn, without volumes"][f"{dataset}/{gathering}/{split}"]
 
 
 @pytest.mark.parametrize(("gathering", "split"), list(product(PUBLIC_GATHERINGS, SPLIT_RULES)))
-def test_the_embedded_manifests_are_the_same_everywhere(gathering: str, split: str, mni: VolumeSet) -> None:
-    assert make_manifest(mni, gathering, split, 1).digest == DIGESTS["mni-subjects"][f"x1/{gathering}/{split}"]
+def test_manifests_of_the_embedded_dataset_are_equal_on_every_machine(gathering: str, split: str, mni: VolumeSet) -> None:
+    assert make_manifest(mni.index(), gathering, split, 1).digest == DIGESTS["mni-subjects"][f"x1/{gathering}/{split}"]
 
 
 @pytest.mark.parametrize("scale", [2, 3])
-def test_manifests_of_larger_scales_are_the_same_everywhere(scale: int) -> None:
+def test_manifests_of_larger_scales_are_equal_on_every_machine(scale: int) -> None:
     draws = [sampler(gathering, "none", "mni-subjects", BlockGrid(scale)) for gathering in PUBLIC_GATHERINGS]
     ids, splits = ("a", "b", "c"), ("train", "val", "test")
     for gathering, drawn in zip(PUBLIC_GATHERINGS, draws, strict=True):
@@ -108,27 +120,27 @@ def test_manifests_of_larger_scales_are_the_same_everywhere(scale: int) -> None:
 
 
 @pytest.mark.parametrize("dataset", LOCAL)
-def test_manifests_of_local_data_are_the_same_everywhere(dataset: str, tmp_path: Path) -> None:
+def test_manifests_of_local_data_are_equal_on_every_machine(dataset: str, tmp_path: Path) -> None:
     row = find_row(dataset, ROOT / "config/datasets.yaml")
     reader = reader_of(row.kind)
     try:
         files = fetch([replace(file, url=None) for file in reader.sources(row)], tmp_path)  # no download
     except FetchError as error:
-        needs(False, f"{dataset} is at hand: {error}")
+        needs(False, f"{dataset} is available: {error}")
     volumes = curate(dataset, reader.read(row, files), 20, row.mixed_shapes)
     expected = DIGESTS[dataset]
     assert volumes.digest == expected["volumes x1"]
-    for place in expected:
-        if place.startswith("x1/"):
-            _, gathering, split = place.split("/")
-            assert make_manifest(volumes, gathering, split, 1).digest == expected[place]
+    for name in expected:
+        if name.startswith("x1/"):
+            _, gathering, split = name.split("/")
+            assert make_manifest(volumes.index(), gathering, split, 1).digest == expected[name]
 
 
-def test_neither_threads_nor_order_change_a_manifest() -> None:
-    places = [(dataset, gathering, split) for dataset in SETS[:1] for gathering in ("easy", "hard") for split in SPLIT_RULES]
+def test_manifests_do_not_depend_on_threads_or_order() -> None:
+    names = [(dataset, gathering, split) for dataset in SETS[:1] for gathering in ("easy", "hard") for split in SPLIT_RULES]
     with ThreadPoolExecutor(2) as pool:
-        shared = list(pool.map(lambda place: draw(*place).digest, reversed(places)))
-    assert shared[::-1] == [DIGESTS["as drawn, without volumes"]["/".join(place)] for place in places]
+        shared = list(pool.map(lambda name: draw(*name).digest, reversed(names)))
+    assert shared[::-1] == [DIGESTS["as drawn, without volumes"]["/".join(name)] for name in names]
     draws = sampler("uniform", "none", "toy", BlockGrid(1))
     one = {volume: draws.draw("train", volume).normals for volume in ("a", "b", "c", "d")}
     with ThreadPoolExecutor(2) as pool:
@@ -138,9 +150,9 @@ def test_neither_threads_nor_order_change_a_manifest() -> None:
 
 
 @pytest.mark.parametrize("split", SPLIT_RULES)
-def test_split_rules_choose_volumes_as_they_say(split: str) -> None:
+def test_split_rules_choose_volumes_as_documented(split: str) -> None:
     volumes = volume_set((3, 2, 4))
-    manifest = make_manifest(volumes, "hard", split, 1)
+    manifest = make_manifest(volumes.index(), "hard", split, 1)
     rows = {part: set(manifest.volume_rows(part).tolist()) for part in SPLITS}
     official = {part: set(volumes.rows(part).tolist()) for part in SPLITS}
     assert rows == (dict.fromkeys(SPLITS, official["train"]) if split == "vol" else official)

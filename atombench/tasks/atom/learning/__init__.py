@@ -1,1 +1,1 @@
-"""What the networks of `atom` share: batches of sections, losses, scoring."""
+"""Code shared by the networks of `atom`: batches of sections, losses, scoring."""

@@ -15,10 +15,10 @@ SMALLEST_PROBABILITY = 1e-8
 def asymmetric_loss(
     logits: Tensor, targets: Tensor, gamma_positive: float = 0.0, gamma_negative: float = 4.0, margin: float = 0.05
 ) -> Tensor:
-    """Asymmetric loss (ASL; Ridnik et al., ICCV 2021; equation 2 of the ATOM paper, there without its minus sign).
+    """Asymmetric loss (ASL; Ridnik et al., ICCV 2021; equation 2 of the ATOM paper, which omits the minus sign).
 
-    With p the sigmoid of a logit and q = max(p - margin, 0), a positive answer costs -(1 - p)^gamma_positive log p and a
-    negative one -q^gamma_negative log(1 - q). As in the ATOM release no gradient flows through the focusing weights
+    With p the sigmoid of a logit and q = max(p - margin, 0), the loss of a positive is -(1 - p)^gamma_positive log p, and that
+    of a negative -q^gamma_negative log(1 - q). As in the ATOM release, no gradient flows through the focusing weights
     (1 - p)^gamma_positive and q^gamma_negative. With both gammas and the margin at zero this is binary cross-entropy.
 
     Args:
@@ -26,7 +26,7 @@ def asymmetric_loss(
         targets: bool or float (..., K).
         gamma_positive: focusing of positives; the release uses 0.
         gamma_negative: focusing of negatives; the release uses 4.
-        margin: negatives less likely than this cost nothing and have no gradient; the release uses 0.05.
+        margin: negatives with p below the margin have zero loss and zero gradient; the release uses 0.05.
 
     Returns:
         Sum over the last axis; (...).
@@ -43,36 +43,36 @@ def asymmetric_loss(
 
 
 def binary_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """Cross-entropy of independent yes-or-no answers (BCE); logits and targets (..., K), sum over the last axis (...)."""
+    """Return the binary cross-entropy (BCE) of logits and targets (..., K), summed over the last axis; (...)."""
     logits = _wide(logits)
     entries: Tensor = nn.functional.binary_cross_entropy_with_logits(logits, targets.to(logits.dtype), reduction="none")
     return entries.sum(dim=-1)
 
 
 def softmax_loss(logits: Tensor, targets: Tensor) -> Tensor:
-    """Minus the log of the probability, by softmax, that the answer is any of the correct ones; 0 where none is.
+    """Return the negative log of the softmax probability of all correct answers together; 0 without a correct answer.
 
     Args:
         logits: (..., K).
         targets: bool or float (..., K).
 
     Returns:
-        (...).
+        Loss (...).
     """
     logits, correct = _wide(logits), targets > 0
     none = ~correct.any(dim=-1, keepdim=True)
-    right = logits.masked_fill(~(correct | none), -torch.inf)
-    return logits.logsumexp(dim=-1) - right.logsumexp(dim=-1)
+    correct_logits = logits.masked_fill(~(correct | none), -torch.inf)
+    return logits.logsumexp(dim=-1) - correct_logits.logsumexp(dim=-1)
 
 
 def _wide(logits: Tensor) -> Tensor:
-    """At least float32: in half precision 1 - p would be rounded away."""
+    """Return logits as at least float32; half precision is too coarse for 1 - p."""
     return logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits
 
 
 @dataclass(frozen=True)
 class Objective:
-    """A loss, and the probabilities that it makes of logits."""
+    """A loss, and the function that turns logits into the corresponding probabilities."""
 
     loss: Callable[[Tensor, Tensor], Tensor]
     probabilities: Callable[[Tensor], Tensor]

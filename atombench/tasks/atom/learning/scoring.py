@@ -1,39 +1,36 @@
-"""What a network must offer, and how it answers many sections."""
+"""Interface of networks, and scoring of many sections."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from atombench.engine.training.loop import Trainable
 from atombench.errors import TrainingError
 from atombench.tasks.atom.learning.feed import Batch
 from atombench.tasks.atom.ranking import first_correct
 
 
-class Network(torch.nn.Module, ABC):
-    """What a network must offer to be trained and to answer."""
-
-    @abstractmethod
-    def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """Mean loss of a batch; the generator lies on the batch's device."""
+class Network(Trainable):
+    """Interface that a network must implement to be trained and to answer queries."""
 
     @abstractmethod
     def scores(self, volumes: Tensor, volume_index: Tensor, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Scores of blocks (M, 27) and boxes (M, 729) of sections that are grouped by volume."""
+        """Return scores of blocks (M, 27) and boxes (M, 729) of sections grouped by volume; arguments as in `in_volumes`."""
 
 
 @torch.no_grad()
 def in_volumes(
     network: Network, volumes: Tensor, volume_index: Tensor, pixels: Tensor, together: int = 8
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Scores of sections grouped by volume, a few volumes at a time.
+    """Score sections grouped by volume, a few volumes at a time.
 
     Args:
-        network: the module.
+        network: network to evaluate.
         volumes: (V, E, E, E).
         volume_index: (M,), ascending.
         pixels: (M, 4s, 4s).
@@ -46,15 +43,15 @@ def in_volumes(
     coarse, boxes = [], []
     for first in range(0, len(volumes), together):
         low, high = torch.searchsorted(volume_index, torch.tensor([first, first + together], device=volume_index.device))
-        some = slice(int(low), int(high))
-        part = network.scores(volumes[first : first + together], volume_index[some] - first, pixels[some])
+        rows = slice(int(low), int(high))
+        part = network.scores(volumes[first : first + together], volume_index[rows] - first, pixels[rows])
         coarse.append(part[0].float().cpu().numpy())
         boxes.append(part[1].float().cpu().numpy())
     return np.concatenate(coarse), np.concatenate(boxes)
 
 
 def validate(network: Network, batch: Batch) -> float:
-    """Strict fine recall@1 over the labelled sections of a batch.
+    """Return the strict fine recall@1 over the labelled sections of a batch.
 
     Raises:
         TrainingError: scores are NaN or infinite.

@@ -1,9 +1,9 @@
 """Control `constant`: the greedy best boxes on the training labels. It sees no pixel of any section or volume.
 
-Whatever a method scores above this, it has learned from images; whatever it does not, it may have learned from where sections
-are usually cut. Ranks are greedy: each next box is the one that is correct for most training sections for which no earlier
-one was. The published protocol opens coarse blocks first, so those are ranked by themselves, and the boxes within each of
-them likewise.
+A score above that of this control must have been learned from images; a lower score can be reached by knowing the usual
+positions of sections. Boxes are ranked greedily: each next box is correct for most of the training sections for which no
+earlier box is correct. The published protocol opens coarse blocks first, so blocks are ranked separately, and so are the boxes
+within each block.
 """
 
 from __future__ import annotations
@@ -16,16 +16,20 @@ from numpy.typing import NDArray
 from atombench.engine import contract
 from atombench.tasks.atom.geometry import BLOCKS, BOXES
 from atombench.tasks.atom.queries import Queries
+from atombench.tasks.atom.training import Training
 
 
 def greedy_order(labels: NDArray[np.bool_], weights: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Order columns so that each next one is right for most of the rows that no earlier one was right for.
+    """Order columns so that each next column is correct for most of the rows not covered by earlier columns.
 
-    When every row is covered, counting starts anew with all rows. Ties go to the lower index.
+    When every row is covered, counting restarts with all rows. Ties are resolved by the lower index.
 
     Args:
-        labels: (U, K), which of K answers is right for each distinct row.
-        weights: (U,), how often each row occurs.
+        labels: bool (U, K), the correct ones of K answers for each distinct row.
+        weights: (U,), number of occurrences of each row.
+
+    Returns:
+        Column indices (K,).
     """
     order: list[int] = []
     free = np.ones(labels.shape[1], dtype=bool)
@@ -36,7 +40,7 @@ def greedy_order(labels: NDArray[np.bool_], weights: NDArray[np.int64]) -> NDArr
         best = int(gains.argmax())
         if gains[best] <= 0:
             if (open_weights == weights).all():
-                order.extend(int(left) for left in np.flatnonzero(free))
+                order.extend(int(column) for column in np.flatnonzero(free))
                 break
             open_weights = weights.astype(np.float64)
             continue
@@ -47,7 +51,7 @@ def greedy_order(labels: NDArray[np.bool_], weights: NDArray[np.int64]) -> NDArr
 
 
 def distinct(labels: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """Distinct rows and how often each occurs."""
+    """Return the distinct rows and the number of occurrences of each."""
     packed = np.ascontiguousarray(np.packbits(labels, axis=1))
     keys, counts = np.unique(packed.view(np.dtype((np.void, packed.shape[1]))).ravel(), return_counts=True)
     rows = keys.view(np.uint8).reshape(len(keys), -1)
@@ -55,7 +59,7 @@ def distinct(labels: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.i
 
 
 def scores_of(order: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Turn an order into scores: 1 for the first down to 1/K for the last."""
+    """Convert an order to scores, from 1 for the first answer down to 1/K for the last."""
     scores = np.empty(len(order), dtype=np.float32)
     scores[order] = np.arange(len(order), 0, -1, dtype=np.float32) / len(order)
     return scores
@@ -70,7 +74,7 @@ class Constant:
     def __init__(self, options: contract.Options) -> None:
         self.options = options
 
-    def fit(self, training: contract.Training, resources: contract.Resources) -> contract.Weights:
+    def fit(self, training: Training, resources: contract.Resources) -> contract.Weights:
         """Rank coarse blocks, all 729 boxes, and the boxes within each block on the training labels."""
         boxes, counts = distinct(training.train.labels(training.grid).boxes)
         inner = [boxes[:, first : first + BLOCKS] for first in range(0, BOXES, BLOCKS)]  # 27 tables (U, 27)
@@ -81,13 +85,13 @@ class Constant:
             "boxes": scores_of(greedy_order(boxes, counts)),
         }
 
-    def predict(self, weights: contract.Weights, queries: Queries, resources: contract.Resources) -> contract.Predictions:
-        """Repeat the ranking for every query."""
+    def predict(self, weights: contract.Weights, queries: Queries, resources: contract.Resources) -> contract.Answers:
+        """Return the same ranking for every query."""
 
         def repeated(name: str) -> NDArray[np.float32]:
             return np.broadcast_to(weights[name].astype(np.float32), (len(queries), weights[name].size))
 
         parameters = sum(array.size for array in weights.values())
-        return contract.Predictions(
+        return contract.Answers(
             boxes=repeated("boxes"), coarse=repeated("coarse"), fine=repeated("fine"), about={"parameters": parameters}
         )

@@ -1,11 +1,11 @@
 """Search `exhaustive`: the sum of squared differences (SSD) at every position and distinct orientation.
 
-It learns nothing. Without degradation the true section is among the candidates, and the task is a look-up; how well this
-search does is what any learned method has to be held against.
+It learns nothing. Without degradation the true section is among the candidates, and the task is a look-up; this search is
+the baseline for every learned method.
 
-With q the pixels of a query and c those of a candidate, SSD = |q|^2 - 2 q.c + |c|^2. The first term does not matter for the
+With q the pixels of a query and c those of a candidate, SSD = |q|^2 - 2 q.c + |c|^2. The first term does not affect the
 ranking, so the search is one matrix product per volume and orientation. It is computed in double precision, in which products
-of float32 pixels are exact. Ties go to the first orientation and position.
+of float32 pixels are exact. Ties are resolved by the first orientation and position.
 """
 
 from __future__ import annotations
@@ -21,18 +21,19 @@ from atombench.progress import tracked
 from atombench.tasks.atom.geometry import BlockGrid, section_points
 from atombench.tasks.atom.queries import Queries
 from atombench.tasks.atom.sampling import known_normals
+from atombench.tasks.atom.training import Training
 
 
 class ExhaustiveOptions(contract.Options):
     """Options of the exhaustive search."""
 
-    orientations: int = Field(default=4000, ge=1, description="normals on the half sphere, where there is no finite set")
+    orientations: int = Field(default=4000, ge=1, description="normals on the half sphere, if the set of normals is not finite")
 
 
 def distinct_orientations(normals: NDArray[np.float64], grid: BlockGrid) -> NDArray[np.float64]:
-    """Leave out normals that show the same voxels as an earlier one around every centre.
+    """Remove normals that show the same voxels around every centre as an earlier normal.
 
-    Rounding half to even depends on whether a centre's coordinates are even, so patterns are compared for all eight cases.
+    Rounding half to even depends on the parity of the centre's coordinates, so patterns are compared for all eight parities.
     """
     parities = np.stack(np.unravel_index(np.arange(8), (2, 2, 2)), axis=1)
     repeated = np.repeat(normals, 8, axis=0)
@@ -51,31 +52,31 @@ class Exhaustive:
     def __init__(self, options: ExhaustiveOptions) -> None:
         self.options = options
 
-    def fit(self, training: contract.Training, resources: contract.Resources) -> contract.Weights:
-        """Nothing is learned."""
+    def fit(self, training: Training, resources: contract.Resources) -> contract.Weights:
+        """Return no weights; the search learns nothing."""
         return {}
 
-    def predict(self, weights: contract.Weights, queries: Queries, resources: contract.Resources) -> contract.Predictions:
-        """Search every volume; gives poses."""
+    def predict(self, weights: contract.Weights, queries: Queries, resources: contract.Resources) -> contract.Answers:
+        """Search every volume and return the best poses."""
         from threadpoolctl import threadpool_limits
 
         grid = queries.grid
         normals = distinct_orientations(known_normals(queries.gathering, self.options.orientations), grid)
         centres = np.stack(np.unravel_index(np.arange(grid.edge**3), (grid.edge,) * 3), axis=1)
-        sought = _with_ones(queries.pixels.reshape(len(queries), -1).astype(np.float64))
+        queried = _with_ones(queries.pixels.reshape(len(queries), -1).astype(np.float64))
         slices = [queries.of_volume(volume) for volume in range(len(queries.volumes))]
         padded = np.pad(queries.volumes.reshape(len(queries.volumes), -1).astype(np.float64), ((0, 0), (0, 1)))
         best = np.full(len(queries), np.inf)
         chosen = np.zeros((2, len(queries)), dtype=np.int64)  # orientation, centre
         with threadpool_limits(resources.threads):
             for number, normal in enumerate(tracked(normals, len(normals), "search", "orientation")):
-                places = _flat_places(centres, normal, grid)
-                for volume, here in zip(padded, slices, strict=True):
-                    found, cost = _nearest(sought[here], volume[places])
-                    better = cost < best[here]
-                    best[here] = np.where(better, cost, best[here])
-                    chosen[:, here] = np.where(better, [np.full_like(found, number), found], chosen[:, here])
-        return contract.Predictions(
+                voxels = _flat_voxels(centres, normal, grid)
+                for volume, rows in zip(padded, slices, strict=True):
+                    nearest, cost = _nearest(queried[rows], volume[voxels])
+                    better = cost < best[rows]
+                    best[rows] = np.where(better, cost, best[rows])
+                    chosen[:, rows] = np.where(better, [np.full_like(nearest, number), nearest], chosen[:, rows])
+        return contract.Answers(
             centres=centres[chosen[1]].astype(np.float64),
             normals=normals[chosen[0]],
             about={"parameters": 0, "orientations": len(normals), "positions": len(centres)},
@@ -86,16 +87,16 @@ def _with_ones(pixels: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.concatenate([pixels, np.ones((len(pixels), 1))], axis=1)
 
 
-def _flat_places(centres: NDArray[np.int64], normal: NDArray[np.float64], grid: BlockGrid) -> NDArray[np.int64]:
-    """Flat voxel index of every point of every candidate, (P, centres); E^3, a padded zero, outside the volume."""
+def _flat_voxels(centres: NDArray[np.int64], normal: NDArray[np.float64], grid: BlockGrid) -> NDArray[np.int64]:
+    """Return the flat voxel index of every point of every candidate, (P, centres); outside the volume E^3, a padded zero."""
     points = section_points(centres, np.broadcast_to(normal, (len(centres), 3)), grid)
     visible = ((points >= 0) & (points < grid.edge)).all(axis=1)
     flat = (points[:, 0] * grid.edge + points[:, 1]) * grid.edge + points[:, 2]
     return np.ascontiguousarray(np.where(visible, flat, grid.edge**3).T)
 
 
-def _nearest(sought: NDArray[np.float64], candidates: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Best candidate of each query and its SSD less |q|^2; sought (Q, P + 1), candidates (P, C)."""
-    costs = sought @ np.concatenate([-2 * candidates, (candidates**2).sum(axis=0, keepdims=True)])  # (Q, C)
-    found = costs.argmin(axis=1)
-    return found, costs[np.arange(len(costs)), found]
+def _nearest(queried: NDArray[np.float64], candidates: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the best candidate of each query and its SSD minus |q|^2; queried (Q, P + 1), candidates (P, C)."""
+    costs = queried @ np.concatenate([-2 * candidates, (candidates**2).sum(axis=0, keepdims=True)])  # (Q, C)
+    nearest = costs.argmin(axis=1)
+    return nearest, costs[np.arange(len(costs)), nearest]

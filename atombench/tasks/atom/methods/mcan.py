@@ -1,24 +1,25 @@
 """`mcan`: the encoder-decoder of MCAN, with a joint score for all 729 boxes.
 
 Yu et al., "Deep Modular Co-Attention Networks for Visual Question Answering", CVPR 2019, the network of which RegisMCAN is a
-variant. The section takes the place of the question: its patches pass L self-attention units (SA). The volume takes the place
-of the image: its patches pass L guided units (SGA), all of which read what the last SA unit gives. Each side is then pooled by
-attention, both are added, and one linear layer scores the answers, which are the 729 boxes. To a box's score is added what the
-patches say that it overlaps.
+variant. The section replaces the question: its patches pass through L self-attention units (SA). The volume replaces the image:
+its patches pass through L guided units (SGA), all of which attend to the output of the last SA unit. Both token sets are pooled
+by attention, the pooled vectors are added, and one linear layer scores the answers, which are the 729 boxes. Scores of the
+volume patches that overlap a box are added to the score of the box.
 
-Against RegisMCAN: volume tokens attend to each other, there is one level instead of two, and no token is tied to a block.
+Differences from RegisMCAN: volume tokens attend to each other, there is one level instead of two, and no token belongs to a
+block.
 
 Deviations from MCAN:
 
-- Units have the norm before each part and no dropout; see units.py. The usual norm follows the last unit of each side.
-- Widths are options; MCAN has 512 with 8 heads and 6 units, pooled vectors twice as wide.
-- Volume patches are cubes of 5s voxels without overlap, 64 in all, where MCAN has detected regions. Their embeddings are
-  normalised and their positions large, so that a nearly empty volume does not drown them.
-- The scores of patches, shared out to boxes by overlap, are ours. Pooling alone mixes all places into one vector before any box
-  is scored: on VesselMNIST3D that network had not begun to look at the volume after 500 steps (recall@1 on validation sections
-  4.8 % with their own volumes and 4.9 % with others), and with them it had after 400.
-- Softmax over all boxes by default, since they compete; MCAN has BCE, the rest of the family ASL, which spends its first
-  hundreds of steps on making 729 scores small. Optimiser and schedule are those of the shared loop.
+- Units have the norm before each part and no dropout; see units.py. A final norm follows the last units, as usual for pre-norm.
+- Widths are options; MCAN uses 512 with 8 heads and 6 units; pooled vectors are twice as wide.
+- Volume patches are cubes of 5s voxels without overlap, 64 in all, where MCAN uses detected regions. Their embeddings are
+  normalised and their positions large, so that positions remain visible in a nearly empty volume.
+- The scores of patches, distributed to boxes by overlap, are an addition. Pooling alone mixes all positions into one vector
+  before any box is scored: on VesselMNIST3D, the network without patch scores still ignored the volume after 500 steps
+  (recall@1 on validation sections 4.8 % with their own volumes and 4.9 % with others); with them, it used it after 400.
+- Softmax over all boxes by default, since boxes compete; MCAN uses BCE, and the other networks of the family ASL, which needs
+  hundreds of steps to reduce 729 scores. Optimiser and schedule are those of the shared loop.
 
 Letters: V volumes, M sections, T tokens, C width.
 """
@@ -38,7 +39,7 @@ from atombench.tasks.atom.methods.units import FamilyOptions, SectionEncoder, Se
 
 PATCHES_PER_AXIS = 4
 VOLUME_POSITION_STD = 0.5
-SECTIONS_AT_ONCE = 128  # on a processor, so that what lies between two layers stays in its cache
+SECTIONS_AT_ONCE = 128  # on a CPU, so that activations stay in its cache
 
 
 class McanOptions(FamilyOptions):
@@ -49,7 +50,7 @@ class McanOptions(FamilyOptions):
 
 
 class AttentionPooling(nn.Module):
-    """Weighs tokens by a perceptron, adds them up, and maps the sum."""
+    """Weighted sum of tokens, with weights from a perceptron, followed by a linear map."""
 
     def __init__(self, width: int, pooled: int) -> None:
         super().__init__()
@@ -58,10 +59,10 @@ class AttentionPooling(nn.Module):
         self.map = nn.Linear(width, pooled)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(M, T, C) to (M, pooled)."""
+        """Map tokens (M, T, C) to vectors (M, pooled)."""
         x = self.norm(x)
-        found: Tensor = self.map((self.weight(x).softmax(dim=1) * x).sum(dim=1))
-        return found
+        pooled: Tensor = self.map((self.weight(x).softmax(dim=1) * x).sum(dim=1))
+        return pooled
 
 
 class McanNetwork(Network):
@@ -85,7 +86,7 @@ class McanNetwork(Network):
         self.register_buffer("overlap", box_shares(grid), persistent=False)
 
     def logits(self, volumes: Tensor, owner: Tensor, pixels: Tensor) -> Tensor:
-        """Volumes (V, E, E, E), the volume of each section (M,) and sections (M, 4s, 4s) to logits of boxes (M, 729)."""
+        """Map volumes (V, E, E, E), the volume of each section (M,) and sections (M, 4s, 4s) to logits of boxes (M, 729)."""
         section = self.section(pixels)
         patches = self.embed(volumes[:, None]).flatten(2).transpose(1, 2)  # (V, 64, C)
         x = self.norm_embed(patches) + self.position
@@ -96,20 +97,20 @@ class McanNetwork(Network):
         return pooled + self.patch_score(x)[..., 0] @ self.overlap
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """Loss over all boxes."""
+        """Return the mean loss over all boxes."""
         return self.objective.loss(self.logits(batch.volumes, batch.volume_index, batch.pixels), batch.labels.boxes).mean()
 
     def scores(self, volumes: Tensor, volume_index: Tensor, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Probabilities of boxes (M, 729), and for blocks (M, 27) the sums of theirs."""
+        """Return probabilities of blocks (M, 27), as sums over their boxes, and of boxes (M, 729)."""
         together = SECTIONS_AT_ONCE if pixels.device.type == "cpu" else max(1, len(pixels))
         parts = zip(volume_index.split(together), pixels.split(together), strict=True)
-        logits = torch.cat([self.logits(volumes, owner, some) for owner, some in parts])
+        logits = torch.cat([self.logits(volumes, owner, part) for owner, part in parts])
         boxes = self.objective.probabilities(logits)
         return boxes.unflatten(1, (BLOCKS, BLOCKS)).sum(dim=2), boxes
 
 
 def box_shares(grid: BlockGrid) -> Tensor:
-    """Share of each box that lies in each patch (64, 729); a box's shares add up to one."""
+    """Return the share of each box that lies in each patch (64, 729); the shares of a box add up to one."""
     patch = grid.edge // PATCHES_PER_AXIS
     patches = patch * torch.cartesian_prod(*[torch.arange(PATCHES_PER_AXIS)] * 3)[:, None]  # (64, 1, 3)
     boxes = torch.from_numpy(grid.box_starts)[None]  # (1, 729, 3)

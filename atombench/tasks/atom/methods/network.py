@@ -1,8 +1,9 @@
-"""What all networks share: options of the training, fitting, and answering queries."""
+"""Base of all networks: training options, fitting, and answering queries."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import partial
 from typing import Any, ClassVar
 
 import torch
@@ -11,42 +12,48 @@ from pydantic import Field
 from atombench import streams
 from atombench.engine import contract
 from atombench.engine.training.device import keyed_torch
-from atombench.engine.training.loop import TrainingLoop
+from atombench.engine.training.loop import Course, TrainingLoop
 from atombench.engine.training.schedule import Precision, Schedule
 from atombench.errors import DataError
 from atombench.tasks.atom.geometry import BlockGrid
 from atombench.tasks.atom.learning.feed import SectionFeed
-from atombench.tasks.atom.learning.scoring import Network, in_volumes
+from atombench.tasks.atom.learning.scoring import Network, in_volumes, validate
+from atombench.tasks.atom.protocol import PRIMARY
 from atombench.tasks.atom.queries import Queries
+from atombench.tasks.atom.training import Training
 
 
 class NetworkOptions(contract.Options):
-    """Options of the training, the same for every network."""
+    """Training options of every network."""
 
     steps: int = Field(default=1000, ge=1, description="optimiser steps")
-    batch_volumes: int = Field(default=16, ge=1, description="volumes of a batch")
-    batch_sections: int = Field(default=16, ge=1, description="sections of each of them")
+    batch_volumes: int = Field(default=16, ge=1, description="volumes per batch")
+    batch_sections: int = Field(default=16, ge=1, description="sections per volume of a batch")
     learning_rate: float = Field(default=1e-3, gt=0)
     weight_decay: float = Field(default=1e-3, ge=0)
-    validations: int = Field(default=8, ge=1, description="how often the validation score is taken")
-    val_sections: int = Field(default=1024, ge=1, description="validation sections looked at")
-    patience: int = Field(default=0, ge=0, description="validations without a better score after which to stop; 0 for never")
+    validations: int = Field(default=8, ge=1, description="number of validations during training")
+    val_sections: int = Field(default=1024, ge=1, description="sections per validation")
+    patience: int = Field(default=0, ge=0, description="stop after this many validations without improvement; 0 to never stop")
     precision: Precision = Field(default="auto", description="auto is bfloat16 on CUDA, float32 elsewhere")
     deterministic: bool = Field(default=True, description="use deterministic operations only")
-    compile: bool = Field(default=False, description="put the loss through torch.compile")
+    compile: bool = Field(default=False, description="compile the loss with torch.compile")
 
     def schedule(self) -> Schedule:
-        """The part that the loop needs."""
+        """Return the options that the training loop needs."""
         return Schedule(**{name: getattr(self, name) for name in Schedule.__dataclass_fields__})
 
 
 class NetworkMethod(ABC):
-    """A method whose answer is a network; subclasses say which one."""
+    """A method that trains a network; subclasses define which one."""
 
     Options: ClassVar[type[NetworkOptions]] = NetworkOptions
     smoke: ClassVar[dict[str, Any]] = {
-        "steps": 3, "batch_volumes": 2, "batch_sections": 4, "validations": 1, "val_sections": 64,
-    }  # fmt: skip
+        "steps": 3,
+        "batch_volumes": 2,
+        "batch_sections": 4,
+        "validations": 1,
+        "val_sections": 64,
+    }
 
     def __init__(self, options: Any) -> None:
         self.options = options
@@ -55,40 +62,52 @@ class NetworkMethod(ABC):
     def network(self, grid: BlockGrid) -> Network:
         """Build the untrained network."""
 
-    def fit(self, training: contract.Training, resources: contract.Resources) -> contract.Weights:
+    def fit(self, training: Training, resources: contract.Resources) -> contract.Weights:
         """Train with the shared loop.
 
         Raises:
             TrainingError: the loss became NaN or infinite.
-            Interrupted: the process was told to end.
+            Interrupted: the process received a signal to terminate.
         """
         torch.set_num_threads(resources.threads)
         with keyed_torch("cpu", deterministic=False):
             torch.manual_seed(streams.seed_of("weights", resources.seed) % 2**63)
             network = self.network(training.grid).to(resources.device)
-        train, val = (
-            SectionFeed(training.volumes, part, training.grid, resources.device) for part in (training.train, training.val)
-        )
-        schedule = self.options.schedule()
-        return TrainingLoop(network, (train, val), schedule, resources.seed, resources.curve, resources.checkpoint).run()
+        course, schedule = self._course(training, resources.device), self.options.schedule()
+        return TrainingLoop(network, course, schedule, resources.seed, resources.curve, resources.checkpoint).run()
 
-    def predict(self, weights: contract.Weights, queries: Queries, resources: contract.Resources) -> contract.Predictions:
+    def _course(self, training: Training, device: str) -> Course:
+        """Return batches of training sections, and the score on a fixed random subset of validation sections."""
+        options = self.options
+        parts = (training.train, training.val)
+        feed, validation = (SectionFeed(training.volumes, part, training.grid, device) for part in parts)
+        held_out = validation.fixed(options.val_sections, "validation sections")
+        return Course(
+            device=device,
+            batches=partial(feed.batches, options.batch_volumes, options.batch_sections),
+            size=options.batch_volumes * options.batch_sections,
+            unit="section",
+            score=lambda network: validate(network, held_out),
+            score_name=PRIMARY,
+        )
+
+    def predict(self, weights: contract.Weights, queries: Queries, resources: contract.Resources) -> contract.Answers:
         """Score all blocks and boxes.
 
         Raises:
-            DataError: the weights belong to other options.
+            DataError: the weights do not match the options.
         """
         torch.set_num_threads(resources.threads)
         network = self.network(queries.grid).to(resources.device)
         try:
             network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
         except RuntimeError as error:
-            msg = f"the weights do not fit the network ({' '.join(str(error).split()):.200}); train again with these options"
+            msg = f"the weights do not match the network ({' '.join(str(error).split()):.200}); train again with these options"
             raise DataError(msg) from error
         volumes, index, pixels = (
             torch.from_numpy(array).to(resources.device) for array in (queries.volumes, queries.volume_index, queries.pixels)
         )
-        with keyed_torch(resources.device, self.options.deterministic):  # in float32: in half precision scores would tie
+        with keyed_torch(resources.device, self.options.deterministic):  # float32, because scores would tie in half precision
             coarse, boxes = in_volumes(network, volumes, index, pixels)
         parameters = sum(weight.numel() for weight in network.parameters())
-        return contract.Predictions(boxes=boxes, coarse=coarse, probabilities=True, about={"parameters": parameters})
+        return contract.Answers(boxes=boxes, coarse=coarse, probabilities=True, about={"parameters": parameters})

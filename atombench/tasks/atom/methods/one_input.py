@@ -1,8 +1,8 @@
 """Controls `section-only` and `volume-only`: networks that see one of the two inputs.
 
-What `section-only` scores can be learned from a section without its volume: which positions are usual, and what tissue usually
-looks like there. What `volume-only` scores can be learned from the volume without its section; since every volume is cut
-alike, that is what can be known of the sampler. A method that locates sections must be above both.
+The score of `section-only` can be reached without the volume, by learning the usual positions and their usual tissue. The
+score of `volume-only` can be reached without the section; since all volumes are sampled alike, it measures knowledge of the
+sampler. A method that locates sections must exceed both.
 
 Both score the 27 blocks and the 729 boxes by one linear layer each, trained with ASL on all labels. Letters: V volumes, M
 sections, C width.
@@ -34,7 +34,7 @@ class OneInputOptions(AttentionOptions):
 
 
 class OneInputNetwork(Network):
-    """Features of one input, and a linear score for every block and box."""
+    """Features of one input, and linear scores of all blocks and boxes."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -44,17 +44,17 @@ class OneInputNetwork(Network):
 
     @abstractmethod
     def features(self, volumes: Tensor, volume_index: Tensor, pixels: Tensor) -> Tensor:
-        """Features (M, C) of sections and volumes as in `Network.scores`."""
+        """Return the features (M, C) of the input; arguments as in `Network.scores`."""
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """ASL over all blocks and over all boxes."""
+        """Return the ASL over all blocks and over all boxes."""
         features = self.norm(self.features(batch.volumes, batch.volume_index, batch.pixels))
         coarse = asymmetric_loss(self.coarse(features), batch.labels.coarse)
         boxes = asymmetric_loss(self.boxes(features), batch.labels.boxes)
         return (coarse + boxes).mean()
 
     def scores(self, volumes: Tensor, volume_index: Tensor, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Probabilities of blocks (M, 27) and boxes (M, 729)."""
+        """Return probabilities of blocks (M, 27) and boxes (M, 729)."""
         features = self.norm(self.features(volumes, volume_index, pixels))
         return torch.sigmoid(self.coarse(features)), torch.sigmoid(self.boxes(features))
 
@@ -74,10 +74,10 @@ class SectionOnlyNetwork(OneInputNetwork):
         self.units = nn.TransformerEncoder(unit, options.layers, enable_nested_tensor=False)
 
     def features(self, volumes: Tensor, volume_index: Tensor, pixels: Tensor) -> Tensor:
-        """Features (M, C) of the sections; volumes are not looked at."""
+        """Return the features (M, C) of the sections; volumes are ignored."""
         patches = self.patch(pixels[:, None]).flatten(2).transpose(1, 2)  # (M, 4, C)
-        found: Tensor = self.units(patches + self.position).mean(dim=1)
-        return found
+        features: Tensor = self.units(patches + self.position).mean(dim=1)
+        return features
 
 
 class VolumeOnlyNetwork(OneInputNetwork):
@@ -91,9 +91,9 @@ class VolumeOnlyNetwork(OneInputNetwork):
         self.perceptron = nn.Sequential(*layers)
 
     def features(self, volumes: Tensor, volume_index: Tensor, pixels: Tensor) -> Tensor:
-        """Features (M, C) of the sections' volumes, each computed once; sections are not looked at."""
-        found: Tensor = self.perceptron(self.shrink(volumes[:, None]).flatten(1))[volume_index]
-        return found
+        """Return the features (M, C) of the volume of each section, computed once per volume; sections are ignored."""
+        features: Tensor = self.perceptron(self.shrink(volumes[:, None]).flatten(1))[volume_index]
+        return features
 
 
 class SectionOnly(NetworkMethod):

@@ -1,4 +1,4 @@
-"""Control `random`: uniform scores, independent of everything. Its expectation is the true chance level."""
+"""Control `random`: uniform scores, independent of the input. Its expected score is the true chance level."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from atombench import streams
 from atombench.engine import contract
 from atombench.tasks.atom.geometry import BOXES
 from atombench.tasks.atom.queries import Queries
+from atombench.tasks.atom.training import Training
 
 
 class RandomScores:
-    """Uniform scores on [0, 1), drawn from a stream keyed by the seed."""
+    """Uniform random scores on [0, 1), from a stream keyed by the seed."""
 
     Options = contract.Options
     smoke: ClassVar[dict[str, Any]] = {}
@@ -21,12 +22,12 @@ class RandomScores:
     def __init__(self, options: contract.Options) -> None:
         self.options = options
 
-    def fit(self, training: contract.Training, resources: contract.Resources) -> contract.Weights:
-        """Nothing is learned."""
+    def fit(self, training: Training, resources: contract.Resources) -> contract.Weights:
+        """Return no weights; the control learns nothing."""
         return {}
 
-    def predict(self, weights: contract.Weights, queries: Queries, resources: contract.Resources) -> contract.Predictions:
-        """Draw scores; sums over a block's 27 boxes rank blocks uniformly too, so nothing else is needed."""
+    def predict(self, weights: contract.Weights, queries: Queries, resources: contract.Resources) -> contract.Answers:
+        """Draw scores of boxes; their sums over the 27 boxes of each block rank blocks uniformly, too."""
         key = ("random scores", resources.seed)
         scores = streams.uniform(len(queries) * BOXES, *key).astype(np.float32)
-        return contract.Predictions(boxes=scores.reshape(-1, BOXES), about={"parameters": 0})
+        return contract.Answers(boxes=scores.reshape(-1, BOXES), about={"parameters": 0})

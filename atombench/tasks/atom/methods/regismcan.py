@@ -1,23 +1,23 @@
 """`regismcan`: RegisMCAN as the paper's text and figure 3 describe it.
 
-Wang et al., "From Tissue Plane to Organ World", arXiv 2406.04105, section 4. The section is cut into patches that pass
-self-attention units (SA). The volume is embedded by a 3D convolution whose kernel and stride are those of the blocks, so that
-there is one token per block. One guided-attention unit (GA) lets every block token query the section's tokens; there is no SA
+Wang et al., "From Tissue Plane to Organ World", arXiv 2406.04105, section 4. The section is divided into patches that pass
+through self-attention units (SA). The volume is embedded by a 3D convolution with the kernel and stride of the blocks, which
+yields one token per block. One guided-attention unit (GA) lets every block token query the section's tokens; there is no SA
 on the volume side, "to distinguish the embedding of each separate prediction block". Each block token is then scored. The
 second level does the same inside the block that the first one predicts.
 
-What the text leaves open, and how it is settled here:
+Choices where the text is ambiguous:
 
 - Units have true residuals, the norm before each part, and no dropout; see units.py.
 - The width is an option and does not grow with the blocks (the release ties it to the block's volume).
-- Each token is scored by its own linear read-out, the same for all tokens; learned positions tell the tokens apart.
-- Training opens a correct block for half of the sections and one sampled from the model's own scores for the others. Answering
-  opens every block: a box's score is the probability of its block times its own within that block, with no oracle.
+- Each token is scored by a linear layer shared by all tokens; learned positions distinguish the tokens.
+- Training opens a correct block for half of the sections and one sampled from the model's own scores for the others. Prediction
+  opens every block: the score of a box is the probability of its block times its own within that block, with no oracle.
 - Both levels are trained together, with one loss and one optimiser.
 
 Options beyond the paper, for ablations: `embedding: linear` averages each block to cells of 2s voxels before its linear map, so
-that neither its detail nor its size matters; `position: fourier` makes positions of learned Fourier features of the blocks'
-centres (Li et al., "Learnable Fourier Features for Multi-Dimensional Spatial Positional Encoding", NeurIPS 2021, equations
+that neither its detail nor its size matters; `position: fourier` computes positions from learned Fourier features of block
+coordinates (Li et al., "Learnable Fourier Features for Multi-Dimensional Spatial Positional Encoding", NeurIPS 2021, equations
 1-3) instead of a table; `loss` is ASL as in the paper, BCE or softmax.
 
 Letters: V volumes, M sections, U opened blocks, T tokens, C width.
@@ -39,10 +39,10 @@ from atombench.tasks.atom.learning.scoring import Network
 from atombench.tasks.atom.methods.network import NetworkMethod
 from atombench.tasks.atom.methods.units import FamilyOptions, GuidedAttention, SectionEncoder, positions
 
-TOKENS_AT_ONCE = 2**13  # so that what lies between two layers stays in a processor's cache
+TOKENS_AT_ONCE = 2**13  # so that activations stay in the cache of a CPU
 TOKENS_AT_ONCE_ON_GPU = 2**19
 FOURIER_FEATURES = 32
-FOURIER_STD = 1.0  # of the frequencies at the start, in turns per edge of the region over 2 pi
+FOURIER_STD = 1.0  # of the initial frequencies, in cycles per edge of the region
 
 
 class RegisMcanOptions(FamilyOptions):
@@ -66,11 +66,11 @@ class FourierPosition(nn.Module):
         self.mix = nn.Sequential(nn.Linear(FOURIER_FEATURES, width), nn.GELU(), nn.Linear(width, width))
 
     def forward(self) -> Tensor:
-        """Positions (T, C)."""
+        """Return positions (T, C)."""
         phases = 2 * math.pi * self.coordinates @ self.frequencies
         features = torch.cat([phases.cos(), phases.sin()], dim=1) / math.sqrt(FOURIER_FEATURES)
-        found: Tensor = self.mix(features)
-        return found
+        positions: Tensor = self.mix(features)
+        return positions
 
 
 class TablePosition(nn.Module):
@@ -81,18 +81,18 @@ class TablePosition(nn.Module):
         self.table = positions(tokens, width)
 
     def forward(self) -> Tensor:
-        """Positions (T, C)."""
+        """Return positions (T, C)."""
         return self.table
 
 
 class Level(nn.Module):
-    """One level: embeds 27 blocks and scores each against the section.
+    """One level: embeds 27 blocks and scores each of them given the section.
 
     Args:
-        edge: voxels along a block's edge.
-        cell: voxels along the edge of the cells that `embedding: linear` averages.
-        starts: (27, 3), where the blocks begin in the region they divide, over the region's edge.
-        options: of the method.
+        edge: edge of a block, in voxels.
+        cell: edge of the cells that `embedding: linear` averages, in voxels.
+        starts: (27, 3), start of each block in its region, relative to the edge of the region.
+        options: options of the method.
     """
 
     def __init__(self, edge: int, cell: int, starts: Tensor, options: RegisMcanOptions) -> None:
@@ -101,20 +101,20 @@ class Level(nn.Module):
         self.edge = edge
         self.shrink = nn.AvgPool3d(cell) if options.embedding == "linear" else nn.Identity()
         values = (edge // cell if options.embedding == "linear" else edge) ** 3
-        self.embed = nn.Linear(values, width)  # over all of a block's voxels it is a 3D convolution
+        self.embed = nn.Linear(values, width)  # equals a 3D convolution if all voxels of a block are used
         self.position = FourierPosition(starts, width) if options.position == "fourier" else TablePosition(BLOCKS, width)
         self.guided = nn.ModuleList(GuidedAttention(width, options.heads) for _ in range(options.guided_layers))
         self.norm = nn.LayerNorm(width)
         self.head = nn.Linear(width, 1)
 
     def tokens(self, blocks: Tensor) -> Tensor:
-        """Voxels of blocks (U, T, edge^3), T a multiple of 27, to tokens (U, T, C)."""
+        """Map voxels of blocks (U, T, edge^3), T a multiple of 27, to tokens (U, T, C)."""
         cubes = blocks.unflatten(2, (self.edge,) * 3)
-        found = self.embed(self.shrink(cubes).flatten(2))
-        return found + self.position().repeat(blocks.shape[1] // BLOCKS, 1)
+        embedded = self.embed(self.shrink(cubes).flatten(2))
+        return embedded + self.position().repeat(blocks.shape[1] // BLOCKS, 1)
 
     def forward(self, tokens: Tensor, section: Tensor, owner: Tensor) -> Tensor:
-        """Tokens (U, T, C) and section tokens (M, 4, C), with owner (M,) as in `Attention`, to logits (M, T)."""
+        """Map tokens (U, T, C) and section tokens (M, 4, C), with owner (M,) as in `Attention`, to logits (M, T)."""
         x = self.guided[0](tokens, section, owner)
         for unit in self.guided[1:]:
             x = unit(x, section)
@@ -143,7 +143,7 @@ class RegisMcanNetwork(Network):
         self.register_buffer("fine_voxels", boxes, persistent=False)
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """Loss of both levels, the second in the block that was opened."""
+        """Return the loss of both levels, the second one within the opened block."""
         section = self.section(batch.pixels)
         volumes, owner = batch.volumes.flatten(1), batch.volume_index
         coarse = self.coarse(self.coarse.tokens(volumes[:, self.coarse_voxels]), section, owner)
@@ -155,7 +155,7 @@ class RegisMcanNetwork(Network):
         return (self.objective.loss(coarse, batch.labels.coarse) + self.objective.loss(fine, correct)).mean()
 
     def scores(self, volumes: Tensor, volume_index: Tensor, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Probabilities of blocks (M, 27), and of boxes (M, 729) as block times box within it."""
+        """Return probabilities of blocks (M, 27), and of boxes (M, 729) as the product of both levels."""
         section = self.section(pixels)
         coarse = self.coarse(self.coarse.tokens(volumes.flatten(1)[:, self.coarse_voxels]), section, volume_index)
         outer = self.objective.probabilities(coarse)
@@ -163,31 +163,31 @@ class RegisMcanNetwork(Network):
         inner = []
         for number, volume in enumerate(volumes.flatten(1)):
             tokens = self.fine.tokens(volume[self.fine_voxels][None])
-            for some in section[volume_index == number].split(together):
-                inner.append(self.fine(tokens, some, torch.zeros(len(some), dtype=torch.long, device=some.device)))
+            for part in section[volume_index == number].split(together):
+                inner.append(self.fine(tokens, part, torch.zeros(len(part), dtype=torch.long, device=part.device)))
         within = self.objective.probabilities(torch.cat(inner).unflatten(1, (BLOCKS, BLOCKS)))
         return outer, (outer[:, :, None] * within).flatten(1)
 
 
 def block_voxels(starts: Tensor, width: int, edge: int) -> Tensor:
-    """Flat voxel indices of cubes; starts (T, 3) to (T, width^3)."""
+    """Return the flat voxel indices (T, width^3) of cubes from their starts (T, 3)."""
     inside = torch.cartesian_prod(*[torch.arange(width)] * 3)  # (width^3, 3)
     return ((starts[:, None, :] + inside) * torch.tensor([edge * edge, edge, 1])).sum(dim=-1)
 
 
 def opened_blocks(probabilities: Tensor, correct: Tensor, generator: torch.Generator) -> Tensor:
-    """Block to open for each section (M,): for every other one a correct block, else one sampled from the model's scores.
+    """Return the block to open for each section (M,): for every other section a correct one, else sampled by the scores.
 
-    Where no block is correct, all are sampled from the scores.
+    If no block of a section is correct, its block is sampled by the scores.
     """
-    own = torch.nan_to_num(probabilities, nan=1.0).clamp(min=1e-6)  # a loss that is NaN is for the loop to report
+    own = torch.nan_to_num(probabilities, nan=1.0).clamp(min=1e-6)  # the training loop reports a NaN loss
     truth = torch.where(correct.any(dim=1, keepdim=True), correct.to(own.dtype), own)
-    told = (torch.arange(len(own), device=own.device) % 2 == 0)[:, None]
-    return torch.multinomial(torch.where(told, truth, own), 1, generator=generator)[:, 0]
+    guided = (torch.arange(len(own), device=own.device) % 2 == 0)[:, None]
+    return torch.multinomial(torch.where(guided, truth, own), 1, generator=generator)[:, 0]
 
 
 class RegisMcan(NetworkMethod):
-    """RegisMCAN as described, trained with the shared loop."""
+    """RegisMCAN as described in the paper, trained with the shared loop."""
 
     Options = RegisMcanOptions
 

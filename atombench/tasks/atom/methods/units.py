@@ -1,10 +1,10 @@
 """Units of the RegisMCAN family: self-attention (SA), guided attention (GA), and both in one (SGA), after MCAN.
 
 Yu et al., "Deep Modular Co-Attention Networks for Visual Question Answering", CVPR 2019, section 3.1. Deviations from it: the
-norm stands before each part instead of after it (so that training needs no long warm-up), and nothing is dropped out.
+norm precedes each part instead of following it (so that training needs no long warm-up), and there is no dropout.
 
-Volume tokens come per volume and section tokens per section: what depends on the volume alone is computed once for all sections
-that were cut from it.
+Volume tokens are given per volume and section tokens per section, so that all results that depend only on the volume are
+computed once for all sections cut from it.
 
 Letters: V volumes, M sections, T tokens of a volume, S tokens of a section, C width, H heads.
 """
@@ -38,22 +38,22 @@ class AttentionOptions(NetworkOptions):
 
 
 class FamilyOptions(AttentionOptions):
-    """Options of the networks whose loss may be chosen."""
+    """Options of networks with a choice of losses."""
 
     loss: LossName = Field(default="asl", description="asl, bce or softmax")
 
 
 class Perceptron(nn.Module):
-    """Two layers, four times as wide between them, with ReLU as in MCAN."""
+    """Two linear layers with a hidden layer of four times the width, with ReLU as in MCAN."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.first, self.activation, self.second = nn.Linear(width, 4 * width), nn.ReLU(), nn.Linear(4 * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., C) to (..., C)."""
-        found: Tensor = self.second(self.activation(self.first(x)))
-        return found
+        """Map (..., C) to (..., C)."""
+        output: Tensor = self.second(self.activation(self.first(x)))
+        return output
 
 
 class Attention(nn.Module):
@@ -67,21 +67,21 @@ class Attention(nn.Module):
         self.proj = nn.Linear(width, width)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        """Let x (M, T, C) query y (M, S, C); gives (M, T, C)."""
+        """Attend from x (M, T, C) to y (M, S, C); return (M, T, C)."""
         weights, values = self.weigh(x, y)
-        found: Tensor = self.proj((weights @ values).transpose(1, 2).flatten(2))
-        return found
+        output: Tensor = self.proj((weights @ values).transpose(1, 2).flatten(2))
+        return output
 
     def weigh(self, x: Tensor, y: Tensor, owner: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Attention weights and values of each head.
+        """Return the attention weights and values of each head.
 
         Args:
             x: (V, T, C).
             y: (M, S, C).
-            owner: (M,) which row of x each row of y belongs to; without it V = M.
+            owner: (M,), row of x that each row of y belongs to; if None, V = M.
 
         Returns:
-            weights (M, H, T, S) and values (M, H, S, C / H).
+            Weights (M, H, T, S) and values (M, H, S, C / H).
         """
         q = self._split(self.query(x))  # (V, H, T, C / H)
         q = q if owner is None else q.index_select(0, owner)
@@ -93,7 +93,7 @@ class Attention(nn.Module):
 
 
 class SelfAttention(nn.Module):
-    """SA unit: tokens attend to each other, then each passes a perceptron; both with residuals."""
+    """SA unit: tokens attend to each other, then each passes through a perceptron; both with residuals."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class SelfAttention(nn.Module):
         self.attention, self.mlp = Attention(width, heads), Perceptron(width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(M, T, C) to (M, T, C)."""
+        """Map (M, T, C) to (M, T, C)."""
         y = self.norm1(x)
         x = x + self.attention(y, y)
         x = x + self.mlp(self.norm2(x))
@@ -109,11 +109,11 @@ class SelfAttention(nn.Module):
 
 
 class GuidedAttention(nn.Module):
-    """GA unit: a volume's tokens query a section's, then each passes a perceptron; both with residuals.
+    """GA unit: volume tokens attend to section tokens, then each passes through a perceptron; both with residuals.
 
-    Sections of one volume share work. With volume tokens x, attention weights A and a section's values v, the perceptron's
-    first layer sees W norm(x + A v P) (P the output projection, W the layer), which up to the norm's scale is W x + A (v P W):
-    W x is of the volume alone, and v has few tokens.
+    Sections of one volume share computations. Let x be volume tokens, A attention weights, v the values of a section, P the
+    output projection and W the first layer of the perceptron. Its input W norm(x + A v P) equals, up to the scale of the norm,
+    W x + A (v P W): W x depends only on the volume, and v has few tokens.
     """
 
     def __init__(self, width: int, heads: int) -> None:
@@ -122,7 +122,7 @@ class GuidedAttention(nn.Module):
         self.attention, self.mlp = Attention(width, heads), Perceptron(width)
 
     def forward(self, x: Tensor, section: Tensor, owner: Tensor | None = None) -> Tensor:
-        """Tokens x (V, T, C) and section (M, S, C), with owner (M,) as in `Attention.weigh`, to (M, T, C)."""
+        """Map tokens x (V, T, C) and section (M, S, C), with owner (M,) as in `Attention.weigh`, to (M, T, C)."""
         if owner is not None:
             return self._shared(x, section, owner)
         x = x + self.attention(self.norm_volume(x), self.norm_section(section))
@@ -132,15 +132,15 @@ class GuidedAttention(nn.Module):
     def _shared(self, x: Tensor, section: Tensor, owner: Tensor) -> Tensor:
         weights, values = self.attention.weigh(self.norm_volume(x), self.norm_section(section), owner)
         output = self.attention.proj.weight.T.unflatten(0, (self.attention.heads, -1))  # (H, C / H, C)
-        each = torch.einsum("mhsd,hdc->mhsc", values, output).flatten(1, 2)  # (M, H S, C)
+        projected = torch.einsum("mhsd,hdc->mhsc", values, output).flatten(1, 2)  # (M, H S, C)
         x = (x + self.attention.proj.bias).index_select(0, owner)
-        x = torch.baddbmm(x, weights.transpose(1, 2).flatten(2), each)
+        x = torch.baddbmm(x, weights.transpose(1, 2).flatten(2), projected)
         x = x + self.mlp(self.norm2(x))
         return x
 
 
 class SelfGuidedAttention(nn.Module):
-    """SGA unit: a volume's tokens attend to each other, then query a section's, then each passes a perceptron."""
+    """SGA unit: volume tokens attend to each other, then to section tokens, then each passes through a perceptron."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -148,7 +148,7 @@ class SelfGuidedAttention(nn.Module):
         self.guided = GuidedAttention(width, heads)
 
     def forward(self, x: Tensor, section: Tensor, owner: Tensor | None = None) -> Tensor:
-        """Tokens x (V, T, C) and section (M, S, C), with owner (M,) as in `Attention`, to (M, T, C)."""
+        """Map tokens x (V, T, C) and section (M, S, C), with owner (M,) as in `Attention.weigh`, to (M, T, C)."""
         y = self.norm(x)
         x = x + self.attention(y, y)
         guided: Tensor = self.guided(x, section, owner)
@@ -156,7 +156,7 @@ class SelfGuidedAttention(nn.Module):
 
 
 class SectionEncoder(nn.Module):
-    """A section's four patches as tokens with learned positions, through SA units."""
+    """Encoder of a section: four patches as tokens with learned positions, followed by SA units."""
 
     def __init__(self, section: int, width: int, heads: int, layers: int) -> None:
         super().__init__()
@@ -166,12 +166,12 @@ class SectionEncoder(nn.Module):
         self.units = nn.Sequential(*(SelfAttention(width, heads) for _ in range(layers)))
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Sections (M, 4s, 4s) to tokens (M, 4, C)."""
+        """Map sections (M, 4s, 4s) to tokens (M, 4, C)."""
         patches = self.patch(pixels[:, None]).flatten(2).transpose(1, 2)
         tokens: Tensor = self.units(patches + self.position)
         return tokens
 
 
 def positions(tokens: int, width: int, std: float = POSITION_STD) -> nn.Parameter:
-    """A learned position for each token (T, C)."""
+    """Create a learned position for each token (T, C)."""
     return nn.Parameter(nn.init.trunc_normal_(torch.empty(tokens, width), std=std, a=-3 * std, b=3 * std))

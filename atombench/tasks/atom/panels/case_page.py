@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from atombench.audit.record import Case
-from atombench.board.place import Place
-from atombench.board.rendering import embedded, rendered
-from atombench.records.record import Answer, Record, first_runs
+from atombench.pages.place import Place
+from atombench.pages.rendering import embedded, rendered
+from atombench.records.record import Record, first_runs
+from atombench.tasks.atom.audit import Case
 from atombench.tasks.atom.geometry import BOXES, BlockGrid
 from atombench.tasks.atom.panels.pictures import case_picture, corners_of, edge_of
+from atombench.tasks.atom.shown import Answer, Shown
 
 
 def case_page(place: Place, cases: Sequence[Case], records: Sequence[Record], methods: Sequence[str]) -> str:
@@ -39,14 +40,25 @@ def case_page(place: Place, cases: Sequence[Case], records: Sequence[Record], me
         (case, [(name, found.get(case.section)) for name, found in answers.items()], case_picture(case)) for case in cases
     ]  # fmt: skip
     data = embedded(json.dumps(content, ensure_ascii=False, allow_nan=False))
-    return rendered("cases.html.j2", root="../", place=place, lines=lines, data=data, methods=list(answers), boxes=BOXES)
+    return rendered(
+        "atombench.tasks.atom.panels",
+        "cases.html.j2",
+        root="../",
+        place=place,
+        lines=lines,
+        data=data,
+        methods=list(answers),
+        boxes=BOXES,
+    )
 
 
 def _answers(records: Sequence[Record], methods: Sequence[str], sections: set[int]) -> dict[str, dict[int, Answer]]:
     """Answers of the first seed of each method, by section."""
     first = first_runs(records)
     found: Mapping[str, dict[int, Answer]] = {
-        name: {one.section: one for one in first[name].answers if one.section in sections} for name in methods if name in first
+        name: {one.section: one for one in Shown.model_validate(first[name].own).answers if one.section in sections}
+        for name in methods
+        if name in first
     }
     return {name: one for name, one in found.items() if one}
 

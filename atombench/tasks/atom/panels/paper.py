@@ -10,22 +10,29 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from atombench.board.standings import blind
-from atombench.engine.method_name import MethodName
-from atombench.errors import ConfigError, DataError, FetchError
+from atombench.errors import DataError, FetchError
 from atombench.io.schema import validated
+from atombench.pages.panels import Results
+from atombench.pages.rendering import rendered
+from atombench.records.blindness import blind
+from atombench.records.board import CLEAN, Board, Setting
+from atombench.records.layout import Layout
+from atombench.records.metric import STRICT
 from atombench.records.record import Record
+from atombench.records.run import Run
 from atombench.statistics.bootstrap import Estimate, estimate
+from atombench.tasks.atom.board import AtomBoard
 from atombench.tasks.atom.geometry import BlockGrid
-from atombench.tasks.atom.methods.table import METHODS
-from atombench.tasks.atom.metrics import PRIMARY, Protocol
+from atombench.tasks.atom.panels.trimmed import HIGH, LOW
+from atombench.tasks.atom.protocol import PRIMARY
 from atombench.tasks.atom.sampling import sampler
+from atombench.tasks.atom.specs import SPECS, VOLUME_SWAP
 from atombench.tasks.atom.splits import section_counts
 from atombench.volumes.registry import DatasetRow
 from atombench.volumes.volume_set import SPLITS
 
 SHOWN = ("constant", "random", "regismcan-released", "regismcan")
-HIGH, LOW = "high@5", "oracle_low@5"
+SPEC = SPECS[0]  # the ranked metric
 PAPER_CHANCE = {HIGH: 100 * 5 / 27, LOW: 100 * (5 / 27) ** 2}  # as printed: one correct block, one correct box
 TITLES = {2: "Table 2: data types", 3: "Table 3: data labels", 4: "Table 4: splits"}
 
@@ -51,6 +58,11 @@ class PaperRow(BaseModel):
     low_val_sd: float
     low_test: float
     low_test_sd: float
+
+    @property
+    def board(self) -> Board:
+        """Our board for this row."""
+        return Board("atom", self.dataset, AtomBoard(self.gathering, self.split, 1).name)
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -104,48 +116,29 @@ class PaperLine:
 
 def paper_lines(rows: Sequence[PaperRow], records: Sequence[Record], datasets: Mapping[str, DatasetRow]) -> list[PaperLine]:
     """Put our clean scale-1 runs beside the paper's rows."""
-    runs: dict[tuple[str, str, str], list[Record]] = {}
+    runs: dict[Setting, list[Record]] = {}
     for record in records:
-        unit = record.unit
-        if (unit.scale, unit.degradation, record.status) == (1, "clean", "complete"):
-            runs.setdefault((unit.dataset, unit.gathering, unit.split), []).append(record)
-    return [_line(row, runs.get((row.dataset, row.gathering, row.split), []), datasets) for row in rows]
-
-
-def trimmed(record: Record) -> Record | None:
-    """What the pages over all boards need of a record of the platform's own methods; None for those of others."""
-    try:
-        label = MethodName.read(record.unit.method)
-    except ConfigError:
-        return None
-    if label.name not in METHODS and not label.source:
-        return None
-    needed = {("strict", PRIMARY), ("volume-swap", PRIMARY), ("section-swap", PRIMARY), ("published", HIGH), ("published", LOW)}
-    return record.model_copy(
-        update={
-            "metrics": [found for found in record.metrics if (found.protocol, found.metric) in needed],
-            "strata": [one for one in record.strata if (one.kind, one.name) == ("background", "all")],
-            "reliability": [], "errors": {}, "curve": [], "answers": [], "failures": [],
-        }
-    )  # fmt: skip
+        if record.ended:
+            runs.setdefault(record.run.setting, []).append(record)
+    return [_line(row, runs.get(Setting(row.board), []), datasets) for row in rows]
 
 
 def _line(row: PaperRow, records: list[Record], datasets: Mapping[str, DatasetRow]) -> PaperLine:
-    marks = blind(records)
+    marks = blind(records, SPEC)
     ours = {}
     for method in SHOWN:
-        mine = [record for record in records if record.unit.method == method]
+        mine = [record for record in records if record.run.method == method]
         if mine:
             high, low = (_pooled(mine, "published", metric) for metric in (HIGH, LOW))
-            ours[method] = Ours(high, low, _pooled(mine, "strict", PRIMARY), len(mine), marks.get(method, []))
+            ours[method] = Ours(high, low, _pooled(mine, STRICT, PRIMARY), len(mine), marks.get(method, []))
     levels = [found.chance for name in (HIGH, LOW) for record in records[:1] if (found := record.find("published", name))]
     chance = (float(levels[0] or 0), float(levels[1] or 0)) if len(levels) == 2 else None
-    target = f"results/atom/{row.dataset}/{row.gathering}-{row.split}-x1/regismcan/seed1/record.json"
+    target = str(Layout().record(Run.of(row.board, "regismcan", 1)))
     return PaperLine(row, _sizes(row, datasets), chance, ours, target)
 
 
-def _pooled(records: list[Record], protocol: Protocol, metric: str) -> Estimate:
-    return estimate([found.clustered() for record in records if (found := record.find(protocol, metric))])
+def _pooled(records: list[Record], protocol: str, metric: str) -> Estimate:
+    return estimate([found.sample() for record in records if (found := record.find(protocol, metric))])
 
 
 def _counts(dataset: str, datasets: Mapping[str, DatasetRow]) -> dict[str, int] | None:
@@ -185,27 +178,38 @@ def paper_volumes(datasets: Mapping[str, DatasetRow]) -> list[tuple[str, str, st
 
 def findings(lines: Sequence[PaperLine], records: Sequence[Record]) -> list[tuple[str, str]]:
     """The six findings about the published results, each with what our own runs say of it."""
-    complete = [record for record in records if record.status == "complete"]
+    complete = [record for record in records if record.ended and record.run.condition == CLEAN]
     return [
         ("The released RegisMCAN never sees the volume.", _never_sees(complete)),
         ("The published chance level is wrong.", _chance(complete)),
         ("A constant that sees no pixel scores what the paper reports for most rows.", _constant(lines)),
-        ("The low-error accuracy asks the true label where to look next.", _oracle(complete)),
+        ("The low-error accuracy uses the true label to choose where to search.", _oracle(complete)),
         ("Many hard sections have no correct answer at all.", _unlabelled(complete)),
         ("Without degradation the task is a look-up.", _look_up(complete)),
     ]
 
 
-NOT_YET = "No run here says anything about it yet."
+NOT_YET = "No run here tests this yet."
+
+
+def _boards(number: int, kind: str = "") -> str:
+    """Return so many boards in words."""
+    return f"the one {kind}board" if number == 1 else f"the {number} {kind}boards"
+
+
+def _percent(low: float, high: float) -> str:
+    """Return a range of percentages; one number where both are written alike."""
+    first, last = f"{low:.1f}", f"{high:.1f}"
+    return f"{first} %" if first == last else f"{first} to {last} %"
 
 
 def _never_sees(records: Sequence[Record]) -> str:
     pairs = [
         (own.value, swapped.value)
         for record in records
-        if record.unit.method == "regismcan-released"
+        if record.run.method == "regismcan-released"
         and (own := record.find("strict", PRIMARY))
-        and (swapped := record.find("volume-swap", PRIMARY))
+        and (swapped := record.find(VOLUME_SWAP, PRIMARY))
     ]
     if not pairs:
         return NOT_YET
@@ -218,7 +222,7 @@ def _never_sees(records: Sequence[Record]) -> str:
 
 def _chance(records: Sequence[Record]) -> str:
     levels = {
-        record.unit.board: (high.chance, low.chance)
+        record.run.setting: (high.chance, low.chance)
         for record in records
         if (high := record.find("published", HIGH)) and (low := record.find("published", LOW))
     }
@@ -228,8 +232,8 @@ def _chance(records: Sequence[Record]) -> str:
     (least, most), (least_low, most_low) = ((100 * min(column), 100 * max(column)) for column in zip(*known, strict=True))
     return (
         f"It is printed as {PAPER_CHANCE[HIGH]:.2f} and {PAPER_CHANCE[LOW]:.2f} %, as if one block and one box were correct. "
-        f"On the {len(known)} boards here guessing at random gives {least:.1f} to {most:.1f} % (high) and {least_low:.1f} to "
-        f"{most_low:.1f} % (low)."
+        f"On {_boards(len(known))} here guessing at random gives {_percent(least, most)} (high) and "
+        f"{_percent(least_low, most_low)} (low)."
     )
 
 
@@ -254,8 +258,8 @@ def _oracle(records: Sequence[Record]) -> str:
         return NOT_YET
     low, own = (sum(column) / len(gaps) for column in zip(*gaps, strict=True))
     return (
-        f"Over {len(gaps)} runs of networks here it is {100 * low:.1f} % on average, where their own first answer is right for "
-        f"{100 * own:.1f} % of the sections that have one."
+        f"Over {len(gaps)} runs of networks here it is {100 * low:.1f} % on average, where their own best answer is correct "
+        f"for {100 * own:.1f} % of the sections that have one."
     )
 
 
@@ -263,14 +267,18 @@ def _unlabelled(records: Sequence[Record]) -> str:
     shares = {}
     for record in records:
         strict, published = record.find("strict", PRIMARY), record.find("published", HIGH)
-        if strict and published and (record.unit.gathering, record.unit.scale) == ("hard", 1):
-            shares[record.unit.board] = 1 - strict.n_sections / published.n_sections
+        if (
+            strict
+            and published
+            and AtomBoard.of(record.run.board) == AtomBoard("hard", AtomBoard.of(record.run.board).split, 1)
+        ):
+            shares[record.run.setting] = 1 - strict.n_queries / published.n_queries
     if not shares:
         return NOT_YET
     low, high = 100 * min(shares.values()), 100 * max(shares.values())
     return (
-        f"On the {len(shares)} hard boards here {low:.1f} to {high:.1f} % of the test sections have none and count as wrong; "
-        f"{100 - high:.1f} to {100 - low:.1f} % is the most that any method can reach."
+        f"On {_boards(len(shares), 'hard ')} here {_percent(low, high)} of the test sections have none and count as "
+        f"wrong; {_percent(100 - high, 100 - low)} is the most that any method can reach."
     )
 
 
@@ -278,19 +286,19 @@ def _look_up(records: Sequence[Record]) -> str:
     found = [
         primary.value
         for record in records
-        if record.unit.method == "exhaustive" and (primary := record.find("strict", PRIMARY))
+        if record.run.method == "exhaustive" and (primary := record.find("strict", PRIMARY))
     ]  # fmt: skip
     if not found:
         return NOT_YET
     text = (
-        f"On the {len(found)} boards here a search that learns nothing is right for {100 * min(found):.1f} to "
-        f"{100 * max(found):.1f} % of the sections."
+        f"On {_boards(len(found))} here a search that learns nothing is right for "
+        f"{_percent(100 * min(found), 100 * max(found))} of the sections."
     )
     empty = [
         stratum
         for record in records
         for stratum in record.strata
-        if (record.unit.method, stratum.kind, stratum.name) == ("exhaustive", "background", "all")
+        if (record.run.method, stratum.kind, stratum.name) == ("exhaustive", "background", "all")
     ]
     if sections := sum(sum(stratum.counts) for stratum in empty):
         right = 100 * sum(sum(stratum.sums) for stratum in empty) / sections
@@ -306,3 +314,17 @@ def tables(lines: Sequence[PaperLine]) -> list[tuple[str, list[PaperLine]]]:
     return [
         (TITLES.get(number, f"Table {number}"), list(group)) for number, group in groupby(lines, lambda line: line.row.table)
     ]
+
+
+def paper_page(results: Results) -> str:
+    """Return the paper's tables cell by cell beside our own runs."""
+    published = read_paper(results.published) if results.published else []
+    lines = paper_lines(published, results.records, results.datasets)
+    return rendered(
+        "atombench.tasks.atom.panels",
+        "paper.html.j2",
+        tables=tables(lines),
+        methods=SHOWN,
+        findings=findings(lines, results.records),
+        volumes=paper_volumes(results.datasets),
+    )

@@ -8,8 +8,8 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from atombench.audit.record import Case
 from atombench.io.images import as_png
+from atombench.tasks.atom.audit import Case
 from atombench.tasks.atom.geometry import BlockGrid
 from atombench.tasks.atom.poses import corner_points
 

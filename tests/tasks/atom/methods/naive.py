@@ -1,4 +1,4 @@
-"""What the networks of the family compute, with nothing shared and nothing left out: oracles for tests and benchmarks."""
+"""Reference implementations of the networks without shared or omitted computations, for tests and benchmarks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from atombench.tasks.atom.methods.regismcan_released import HEADS, PSEUDO_TOKENS
 
 
 class NaiveLevel(nn.Module):
-    """The release's graph with all 28 tokens of one level, reading its weights from a released `Level`."""
+    """Graph of the release with all 28 tokens of one level, with the weights of a released `Level`."""
 
     def __init__(self, level: nn.Module, kernel: int, stride: int) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class NaiveLevel(nn.Module):
 
 
 class NaiveReleased(nn.Module):
-    """The release's full graph of both levels around a `ReleasedNetwork`."""
+    """Full graph of the release, both levels, with the weights of a `ReleasedNetwork`."""
 
     def __init__(self, network: ReleasedNetwork, grid: BlockGrid) -> None:
         super().__init__()
@@ -48,14 +48,14 @@ class NaiveReleased(nn.Module):
         k, v = self.network.encoder(batch.pixels)
         volumes = batch.volumes[batch.volume_index]
         coarse = self.levels[0](volumes, k, v)
-        opened, found = _opened_block(coarse.detach(), batch.labels.coarse)
+        opened, is_correct = _opened_block(coarse.detach(), batch.labels.coarse)
         fine = self.levels[1](cropped(volumes, opened, self.grid), k, v)
-        inner = batch.labels.fine[torch.arange(len(opened)), opened] & found[:, None]
+        inner = batch.labels.fine[torch.arange(len(opened)), opened] & is_correct[:, None]
         return (asymmetric_loss(coarse, batch.labels.coarse) + asymmetric_loss(fine, inner)).mean()
 
 
 def cropped(volumes: Tensor, blocks: Tensor, grid: BlockGrid) -> Tensor:
-    """A coarse block of each volume; (M, E, E, E) and (M,) to (M, edge, edge, edge)."""
+    """Crop a coarse block of each volume; (M, E, E, E) and (M,) to (M, edge, edge, edge)."""
     starts = [int(start) for start in grid.coarse_starts]
     crops = []
     for volume, block in zip(volumes, blocks.tolist(), strict=True):
@@ -66,7 +66,7 @@ def cropped(volumes: Tensor, blocks: Tensor, grid: BlockGrid) -> Tensor:
 
 
 def described_loss(network: RegisMcanNetwork, batch: Batch, generator: torch.Generator, grid: BlockGrid) -> Tensor:
-    """Loss of `regismcan` with a 3D convolution of its own for every section."""
+    """Return the loss of `regismcan` with a separate 3D convolution for every section."""
 
     def logits(level: Level, volumes: Tensor, edge: int, stride: int) -> Tensor:
         weight = level.embed.weight.reshape(-1, 1, edge, edge, edge)

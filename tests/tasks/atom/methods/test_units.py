@@ -1,4 +1,4 @@
-"""Units against torch's own attention, and against themselves without sharing."""
+"""Units compared with the attention of torch, and with themselves without shared computations."""
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ WIDTH, HEADS = 12, 3
 
 
 def reference(attention: Attention) -> nn.MultiheadAttention:
-    """Torch's multi-head attention with the same weights."""
+    """Return the multi-head attention of torch with the same weights."""
     other = nn.MultiheadAttention(WIDTH, HEADS, batch_first=True).double()
     with torch.no_grad():
         other.in_proj_weight.copy_(torch.cat([attention.query.weight, attention.key_value.weight]))
@@ -28,22 +28,22 @@ def test_attention_is_multi_head_attention(queries: int, keys: int) -> None:
 
 
 @pytest.mark.parametrize("unit", [GuidedAttention, SelfGuidedAttention])
-def test_work_shared_between_the_sections_of_a_volume_changes_nothing(unit: type[nn.Module]) -> None:
+def test_shared_computations_do_not_change_the_output(unit: type[nn.Module]) -> None:
     torch.manual_seed(0)
     shared = unit(WIDTH, HEADS).double()
     volumes, sections = torch.randn(3, 27, WIDTH, dtype=torch.float64), torch.randn(8, 4, WIDTH, dtype=torch.float64)
     owner = torch.tensor([0, 0, 0, 1, 2, 2, 0, 1])
-    for weight in shared.parameters():  # norms, too, that scale and shift
+    for weight in shared.parameters():  # including the scale and shift of norms
         nn.init.normal_(weight)
     torch.testing.assert_close(shared(volumes, sections, owner), shared(volumes[owner], sections))
 
 
 @pytest.mark.parametrize("unit", [SelfAttention, GuidedAttention, SelfGuidedAttention])
-def test_residuals_are_true(unit: type[nn.Module]) -> None:
-    """With all that is added set to nothing, tokens pass unchanged."""
-    found = unit(WIDTH, HEADS)
+def test_units_with_zero_updates_are_the_identity(unit: type[nn.Module]) -> None:
+    """With the output layers set to zero, residuals pass tokens unchanged."""
+    block = unit(WIDTH, HEADS)
     with torch.no_grad():
-        for module in found.modules():
+        for module in block.modules():
             if isinstance(module, Attention):
                 module.proj.weight.zero_()
                 module.proj.bias.zero_()
@@ -51,4 +51,4 @@ def test_residuals_are_true(unit: type[nn.Module]) -> None:
                 module.second.weight.zero_()
                 module.second.bias.zero_()
     x, section = torch.randn(2, 27, WIDTH), torch.randn(2, 4, WIDTH)
-    torch.testing.assert_close(found(x) if unit is SelfAttention else found(x, section), x)
+    torch.testing.assert_close(block(x) if unit is SelfAttention else block(x, section), x)

@@ -1,0 +1,37 @@
+"""Facts about a method that the workflow needs before it imports the method."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Role = Literal["control", "search", "network", "submission"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One method of a task.
+
+    Attributes:
+        module: dotted name of the module.
+        cls: name of the class in the module.
+        role: `control`, `search`, `network` or `submission`.
+        seeded: whether results depend on the seed; other methods run once.
+        note: one sentence for the board.
+        learned: whether it is a trained network, which may use a GPU and also answers queries with exchanged inputs.
+        oracle: whether it receives labels of test queries.
+        required: whether every board includes it.
+    """
+
+    module: str
+    cls: str
+    role: Role
+    seeded: bool
+    note: str
+    learned: bool = False
+    oracle: bool = False
+    required: bool = False
+
+
+Methods = Mapping[str, Entry]

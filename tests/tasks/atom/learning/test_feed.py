@@ -1,0 +1,26 @@
+"""Batches depend on their key only."""
+
+import torch
+
+from atombench.tasks.atom.learning.feed import SectionFeed
+from atombench.tasks.atom.manifest import Manifest
+from atombench.tasks.atom.training import make_training
+from atombench.volumes.curated import Curated
+
+
+def test_batches_contain_sections_of_their_volumes_and_depend_on_their_key(toy_data: Curated, toy_manifest: Manifest) -> None:
+    training = make_training(toy_data, toy_manifest)
+    feed = SectionFeed(training.volumes, training.train, training.grid, "cpu")
+    batch, other = feed.batches(3, 5, 1, range(1, 3))
+    assert batch.volumes.shape == (3, 20, 20, 20)
+    assert batch.pixels.shape == (15, 4, 4)
+    assert batch.volume_index.tolist() == [0] * 5 + [1] * 5 + [2] * 5
+    torch.testing.assert_close(other.pixels, next(feed.batches(3, 5, 1, range(2, 9))).pixels)
+    assert not torch.equal(batch.pixels, other.pixels)
+    assert not torch.equal(batch.pixels, next(feed.batches(3, 5, 2, range(1, 2))).pixels)
+    for small in (batch, *feed.batches(1, 2, 1, range(4000, 4003))):  # cut for many steps at once, all alike
+        for number, section in zip(small.volume_index, small.pixels, strict=True):
+            assert torch.isin(section[section != 0], small.volumes[number]).all()
+    fixed = feed.fixed(100, "key")
+    assert len(fixed.pixels) == 100
+    assert (fixed.volume_index.diff() >= 0).all()
