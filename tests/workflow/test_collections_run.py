@@ -20,12 +20,11 @@ CONTROLS = ATOM.registry.controls
 pytestmark = pytest.mark.long(minutes=5)
 FOLDERS = {"ixi": "ixi-hh-t1", "hippocampus": "msd-task04-hippocampus"}
 FEW = {"steps": 10, "batch_volumes": 4, "validations": 1, "val_sections": 64}
-DEAR = ("section-only", "volume-only", "oracle-coarse", "regismcan-released")  # slow; omitted if another collection runs them
+DEAR = ("section-only", "volume-only", "oracle-coarse", "regismcan-released")  # slow; the default run has them, too
+ALL = [pytest.param(name, (), marks=pytest.mark.thorough) for name in FOLDERS]
 
 
-@pytest.mark.parametrize(
-    ("name", "without"), [("ixi", ()), ("hippocampus", DEAR), pytest.param("hippocampus", (), marks=pytest.mark.thorough)]
-)
+@pytest.mark.parametrize(("name", "without"), [("ixi", DEAR), ("hippocampus", DEAR), *ALL])
 def test_a_real_collection_runs_with_the_default_methods(name: str, without: tuple[str, ...], tmp_path: Path) -> None:
     needs(any((top / FOLDERS[name]).is_dir() for top in data_dirs()), f"{FOLDERS[name]} is in no folder of {DATA_DIRS}")
     folder = copied(tmp_path)

@@ -95,7 +95,7 @@ class AtomPanels(Panels):
         return Picture(case_picture(case), CAPTION.format(place.slug, place.title), interest[case.section])
 
     def failures(self, record: Record) -> Markup:
-        """Return sections that a run placed wrongly, as pictures."""
+        """Return sections that a run located wrongly, as pictures."""
         failures = Shown.model_validate(record.own).failures
         return Markup(rendered(HERE, "failures.html.j2", failures=failures)) if failures else Markup("")
 

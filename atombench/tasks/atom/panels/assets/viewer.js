@@ -1,4 +1,4 @@
-// Looks at one case and one method: planes of the volume, the volume in 3D, and scores of the boxes. Drawn by plotly.
+// Viewer of one case and one method: planes of the volume, the volume in 3D, and scores of the boxes, drawn by plotly.
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("cases").textContent);
@@ -39,9 +39,9 @@
       const [a, b] = ACROSS[number], at = Number(sliders[number].value);
       sliders[number].nextElementSibling.value = at;
       const index = (u, v) => {
-        const place = [0, 0, 0];
-        [place[number], place[a], place[b]] = [at, u, v];
-        return (place[0] * edge + place[1]) * edge + place[2];
+        const voxel = [0, 0, 0];
+        [voxel[number], voxel[a], voxel[b]] = [at, u, v];
+        return (voxel[0] * edge + voxel[1]) * edge + voxel[2];
       };
       const z = Array.from({length: edge}, (_, v) => Array.from({length: edge}, (_, u) => voxels[index(u, v)]));
       const traces = [{type: "heatmap", z, zmin: 0, zmax: 255, colorscale: [[0, "#000"], [1, "#fff"]], showscale: false,
@@ -93,8 +93,8 @@
     try { return Boolean(document.createElement("canvas").getContext("webgl")); } catch { return false; }
   };
   const draw3d = (plotly) => {
-    const place = element("view-3d");
-    if (!hasWebGl()) { place.textContent = "This browser draws no 3D (WebGL is off); the three planes show the same."; return; }
+    const container = element("view-3d");
+    if (!hasWebGl()) { container.textContent = "This browser cannot draw 3D (WebGL is off); the three planes show the same data."; return; }
     const {shown, answer} = chosen(), edge = data.edge, step = Math.max(1, Math.round(edge / 20)), voxels = bytes(shown.voxels);
     const x = [], y = [], z = [], value = [];
     for (let i = 0; i < edge; i += step) for (let j = 0; j < edge; j += step) for (let k = 0; k < edge; k += step) {
@@ -109,15 +109,15 @@
     if (answer) traces.push(frame(boxOf(answer.box)));
     const axis = (text) => ({title: {text}, range: [-0.5, edge - 0.5], showbackground: false});
     const scene = {aspectmode: "cube", xaxis: axis("i"), yaxis: axis("j"), zaxis: axis("k")};
-    plotly.react(place, traces, layout({scene, margin: {l: 0, r: 0, t: 0, b: 0}, width: 290, height: 290}), QUIET);
+    plotly.react(container, traces, layout({scene, margin: {l: 0, r: 0, t: 0, b: 0}, width: 290, height: 290}), QUIET);
   };
 
   const verdict = () => {
     const {shown, method, answer} = chosen();
-    const said = !method ? "" : !answer ? `${method.name} has no answer to this case.` : answer.rank === 1
-      ? `${method.name} is right: its best box holds the section.`
-      : `${method.name} is wrong: the best-ranked correct box has rank ${answer.rank} of ${data.starts.length}.`;
-    element("verdict").textContent = `${shown.boxes.length} of ${data.starts.length} boxes are correct. ${said}`;
+    const answerText = !method ? "" : !answer ? `${method.name} has no answer to this case.` : answer.rank === 1
+      ? `${method.name} is correct: its best box contains the section.`
+      : `${method.name} is wrong: the best correct box has rank ${answer.rank} of ${data.starts.length}.`;
+    element("verdict").textContent = `${shown.boxes.length} of ${data.starts.length} boxes are correct. ${answerText}`;
   };
   const toSection = () => {
     const {shown} = chosen();
