@@ -16,7 +16,7 @@ run: .venv/installed
 	snakemake --cores $(CORES)
 
 test: .venv/installed
-	pytest -n $(WORKERS) --dist loadfile $(MORE)
+	pytest -n $(WORKERS) --dist worksteal $(MORE)
 
 test-thorough: .venv/installed
 	pytest -m thorough -n $(WORKERS) --dist loadgroup
