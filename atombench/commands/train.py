@@ -31,6 +31,7 @@ from atombench.io.files import write_json, written_whole
 from atombench.progress import log_to, logger
 from atombench.provenance.code import versions
 from atombench.provenance.cost import Meter
+from atombench.records.board import Board
 from atombench.tasks.task import Task, TrainingData, modules_of
 from atombench.volumes.curated import Curated
 from atombench.workflow.gpu_lease import claim_gpu
@@ -72,16 +73,7 @@ def run(
     with written_whole(curve) as growing:
         weights, failure = _fit(built, training, replace(resources, curve=growing, checkpoint=kept))
     facts = {**built.options.model_dump(), **confinement(built)}
-    origin = Origin(
-        task=task.name,
-        protocol=task.protocol,
-        method=method,
-        options=built.options.model_dump(),
-        dataset=name.dataset,
-        board=name.name,
-        form=task.form(name),
-        seed=seed,
-    )
+    origin = _origin(task, name, method, built, seed)
     if failure:
         save_failure(out, failure, origin)
     else:
@@ -89,6 +81,20 @@ def run(
     spent = meter.read(kept.earlier_seconds, kept.attempts) if kept else meter.read()
     write_json(cost, {"facts": facts, "cost": spent.model_dump(), "failure": failure})
     logger.info("%s %s seed %d in %.1f s", failure or "trained", method, seed, spent.seconds)
+
+
+def _origin(task: Task, board: Board, method: str, built: contract.Method, seed: int) -> Origin:
+    """Return what the file of the weights says of them."""
+    return Origin(
+        task=task.name,
+        protocol=task.protocol,
+        method=method,
+        options=built.options.model_dump(),
+        dataset=board.dataset,
+        board=board.name,
+        form=task.form(board),
+        seed=seed,
+    )
 
 
 def _fit(method: contract.Method, training: TrainingData, resources: contract.Resources) -> tuple[contract.Weights, str]:

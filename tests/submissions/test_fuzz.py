@@ -24,7 +24,7 @@ from atombench.submissions.validate import validate
 from tests.submissions.conftest import Board, write_yaml
 
 K = 2
-EXAMPLES, IN_UNIT_TESTS = 10_000, 300
+EXAMPLES, IN_CI, IN_UNIT_TESTS = 10_000, 2_500, 300
 HANG = timedelta(seconds=10)
 
 
@@ -131,7 +131,10 @@ def test_undamaged_files_are_valid(suffix: str, board: Board, place: Path) -> No
     assert checked(board, place, suffix, FORMS[suffix](board), facts_of(board, suffix)) == []
 
 
-@pytest.mark.parametrize("examples", [IN_UNIT_TESTS, pytest.param(EXAMPLES, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "examples",
+    [IN_UNIT_TESTS, pytest.param(IN_CI, marks=pytest.mark.long), pytest.param(EXAMPLES, marks=pytest.mark.thorough)],
+)
 def test_damaged_submissions_are_reported_as_problems(examples: int, board: Board, place: Path) -> None:
     whole = {suffix: make(board) for suffix, make in FORMS.items()}
     rejected = 0

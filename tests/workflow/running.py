@@ -53,6 +53,17 @@ def continued(finished: Path, place: Path) -> Path:
     return place
 
 
+def almost_finished(finished: Path, place: Path, *missing: str) -> Path:
+    """Copy a finished run without its board and without files that match a pattern: the next call makes them again."""
+    folder = continued(finished, place)
+    for name in ("board", "runs"):
+        shutil.rmtree(folder / "results" / name)
+    for pattern in missing:
+        (path,) = folder.glob(pattern)
+        path.unlink()
+    return folder
+
+
 def environment(folder: Path) -> dict[str, str]:
     """Return an environment in which `atombench` and the rules use the package in that folder."""
     return {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": str(folder)}

@@ -24,7 +24,7 @@ DEAR = ("section-only", "volume-only", "oracle-coarse", "regismcan-released")  #
 ALL = [pytest.param(name, (), marks=pytest.mark.thorough) for name in FOLDERS]
 
 
-@pytest.mark.parametrize(("name", "without"), [("ixi", DEAR), ("hippocampus", DEAR), *ALL])
+@pytest.mark.parametrize(("name", "without"), [("ixi", DEAR), ("hippocampus", (*DEAR, "exhaustive")), *ALL])
 def test_a_real_collection_runs_with_the_default_methods(name: str, without: tuple[str, ...], tmp_path: Path) -> None:
     needs(any((top / FOLDERS[name]).is_dir() for top in data_dirs()), f"{FOLDERS[name]} is in no folder of {DATA_DIRS}")
     folder = copied(tmp_path)
@@ -38,10 +38,11 @@ def test_a_real_collection_runs_with_the_default_methods(name: str, without: tup
     table = pd.read_csv(folder / "results/board/results.csv", dtype={"seed": str})
     found = table[(table["seed"] == "all") & (table["metric"] == "fine_recall@1")].set_index("method")["value"]
     assert set(found.index) == {*ATOM.registry.controls, *config["methods"], "chance"} - set(without)
-    assert found["exhaustive"] > 0.9
-    centre = table[(table["method"] == "exhaustive") & (table["metric"] == "centre_mm")]
-    assert (centre["value"] < 10).all()
-    assert len(centre)
+    if "exhaustive" not in without:
+        assert found["exhaustive"] > 0.9
+        centre = table[(table["method"] == "exhaustive") & (table["metric"] == "centre_mm")]
+        assert (centre["value"] < 10).all()
+        assert len(centre)
     assert jobs(snakemake(folder, "-n", "--configfile", "c.yaml").stdout) == {}
     check_site(folder / "results/board", boards=1)
 

@@ -8,7 +8,7 @@ import pytest
 from atombench.workflow.run_lock import LOCK_FILE
 from atombench.workflow.start import SNAKEMAKE
 from atombench.workflow.truncated import CHECKS, truncated_files
-from tests.workflow.running import EXACT, TINY, continued, copied, digests, jobs, killed_in, snakemake
+from tests.workflow.running import AUDITS, EXACT, TINY, almost_finished, continued, copied, digests, jobs, killed_in, snakemake
 
 pytestmark = pytest.mark.long(minutes=2)
 STEPS = ("fetch", "curate", "split", "train", "predict", "evaluate", "board")
@@ -40,9 +40,9 @@ def test_a_run_killed_in_every_step_completes_with_the_same_bytes(
 
 
 @pytest.mark.parametrize("victim", ["step", pytest.param("run", marks=pytest.mark.thorough)])
-def test_a_killed_audit_is_repeated(victim: str, undisturbed: dict[str, str], tmp_path: Path) -> None:
+def test_a_killed_audit_is_repeated(victim: str, tiny_run: Path, undisturbed: dict[str, str], tmp_path: Path) -> None:
     """No other step depends on an audit, so it is the only remaining job when the others have finished."""
-    folder = copied(tmp_path)
+    folder = almost_finished(tiny_run, tmp_path / "run", AUDITS[0])
     killed_in(folder, "audit-data", victim, *TINY)
     answer = snakemake(folder, *TINY)
     assert answer.returncode == 0, answer.stdout

@@ -8,19 +8,30 @@ import pytest
 from atombench.workflow.run_lock import LOCK_FILE
 from atombench.workflow.start import SNAKEMAKE
 from tests.conftest import needs
-from tests.workflow.running import copied, environment, jobs, killed_in, snakemake, step_of
+from tests.workflow.running import (
+    PREDICTIONS,
+    RECORDS,
+    TINY,
+    almost_finished,
+    copied,
+    environment,
+    jobs,
+    killed_in,
+    snakemake,
+    step_of,
+)
 
 pytestmark = pytest.mark.long
-TINY = ("--configfile", "tests/workflow/tiny.yaml")
+ANSWERS = tuple(pattern.replace("*/seed*", "regismcan/seed1") for pattern in (PREDICTIONS, RECORDS))  # take seconds to make
 WITHOUT_CAPABILITIES = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search,-fowner", "--inh-caps", "-all")
 
 
-def test_the_second_of_two_runs_is_refused_and_the_first_continues(tmp_path: Path) -> None:
-    folder = copied(tmp_path)
+def test_the_second_of_two_runs_is_refused_and_the_first_continues(tiny_run: Path, tmp_path: Path) -> None:
+    folder = almost_finished(tiny_run, tmp_path / "run", *ANSWERS)
     command = ["snakemake", "--cores", "1", *TINY]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with subprocess.Popen(command, cwd=folder, env=environment(folder), **quiet) as first:
-        step_of(first, "curate")
+        step_of(first, "predict")
         second = snakemake(folder, *TINY)
         assert second.returncode != 0
         assert f"Cannot start: another run is working in this folder (process {first.pid} on " in second.stdout
@@ -32,9 +43,9 @@ def test_the_second_of_two_runs_is_refused_and_the_first_continues(tmp_path: Pat
     assert (folder / SNAKEMAKE / LOCK_FILE).read_text() == ""
 
 
-def test_the_lock_of_a_killed_run_is_taken_over_unless_it_names_another_node(tmp_path: Path) -> None:
-    folder = copied(tmp_path)
-    killed_in(folder, "fetch", "run", *TINY)
+def test_the_lock_of_a_killed_run_is_taken_over_unless_it_names_another_node(tiny_run: Path, tmp_path: Path) -> None:
+    folder = almost_finished(tiny_run, tmp_path / "run", *ANSWERS)
+    killed_in(folder, "predict", "run", *TINY)
     lock = folder / SNAKEMAKE / LOCK_FILE
     owner = lock.read_text()
     elsewhere = "process 7 on another-node, since 2026-01-01 00:00, by somebody"

@@ -1,4 +1,4 @@
-"""Tests of a small part of the VesselMNIST3D run: exact counts, and networks with a small budget."""
+"""Tests of a small part of the VesselMNIST3D run: exact counts, and a network with a small budget."""
 
 import json
 from pathlib import Path
@@ -21,11 +21,11 @@ seeds: [1]
 without: [section-only, volume-only, oracle-coarse]
 methods:
   regismcan-released: {SMALL}}}
-  regismcan: {SMALL}, width: 8}}
 """
 WHOLE = (
     SLICE.replace("without: [section-only, volume-only, oracle-coarse]\n", "")
-    + f"""  section-only: {SMALL}}}
+    + f"""  regismcan: {SMALL}, width: 8}}
+  section-only: {SMALL}}}
   volume-only: {SMALL}}}
 """
 )

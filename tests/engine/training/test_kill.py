@@ -58,7 +58,7 @@ def modified(folder: Path) -> int:
     return path.stat().st_mtime_ns if path.exists() else 0
 
 
-@pytest.mark.parametrize("method", ["regismcan-released", "regismcan"])
+@pytest.mark.parametrize("method", ["regismcan", pytest.param("regismcan-released", marks=pytest.mark.thorough)])
 def test_a_training_killed_three_times_ends_with_the_same_weights(
     method: str, toy_data: Curated, toy_manifest: Manifest, tmp_path: Path
 ) -> None:
