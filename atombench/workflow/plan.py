@@ -116,12 +116,17 @@ class Plan:
         board = Board(wildcards.task, method.source or wildcards.dataset, wildcards.board)
         return str(self.layout.trained(Run.of(board, method.configured, int(wildcards.seed))) / name)
 
+    @cached_property
+    def defaults(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """Default options of every method, by task; read once, because a run has thousands of jobs."""
+        return {task.name: task.registry.defaults() for task in self.config.tasks}
+
     def options(self, wildcards: Wildcards) -> str:
         """Return the method's options as JSON: defaults with this run's overrides."""
         task = find_task(wildcards.task)
         method = MethodName.read(wildcards.method).configured
         overrides = self.config.methods_of(task)[method]
-        return json.dumps(task.registry.options(method, overrides, task.registry.defaults()), sort_keys=True)
+        return json.dumps(task.registry.options(method, overrides, self.defaults[task.name]), sort_keys=True)
 
     @cached_property
     def learned_methods(self) -> set[str]:
