@@ -7,12 +7,15 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
-from atombench.engine.sandbox.parent import landlock_works, namespaces, seccomp_works
+from atombench.engine.sandbox.call import landlock_version, seccomp_works
+from atombench.engine.sandbox.probes import PROBES, succeeded
+from atombench.engine.sandbox.processes import namespaces
 from atombench.errors import AtomBenchError
 from atombench.extras import how_to_install, is_installed
 from atombench.io.files import file_digest
@@ -26,6 +29,7 @@ Status = Literal["ok", "note", "problem"]
 OLDEST_PYTHON = (3, 11)
 LEAST_FREE_GIB = 5.0  # the default run needs less than one; a run on VesselMNIST3D takes about 0.2
 COMMAND_TIMEOUT_SECONDS = 20
+TRUNCATION = 3  # version of Landlock that forbids truncating files
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,8 @@ def examine(datasets: dict[str, DatasetRow], results: Path, store: str, constrai
         yield _dataset(name, row, results / "downloads")
     yield from _slurm(_output)
     yield _mlflow(store)
-    yield _sandbox(bool(namespaces()), landlock_works(), seccomp_works())
+    yield _mechanisms(bool(namespaces()), landlock_version(), seccomp_works())
+    yield from _sandbox(succeeded())
 
 
 def _python() -> Check:
@@ -227,19 +232,29 @@ def _mlflow(store: str) -> Check:
         return Check("ok", "MLflow", f"{without_password(store)}: {check_store(store)}")
     except AtomBenchError as error:
         return Check(
-            "problem", "MLflow", str(error), "correct MLFLOW_TRACKING_URI, or delete the store: it is rebuilt from the records"
+            "problem", "MLflow", str(error), "follow the advice in the message; no step of a run before `track` needs the store"
         )
 
 
-def _sandbox(network: bool, files: bool, calls: bool) -> Check:
-    """Check that submitted methods can be confined on this system."""
-    open_to = [name for name, closed in (("network", network and calls), ("files", files and calls)) if not closed]
-    if not open_to:
-        return Check("ok", "sandbox", "submitted methods run without network and can write only their own folder")
-    advice = "run submitted methods on a newer Linux or on a separate machine; records state what was not confined"
-    return Check(
-        "note",
-        "sandbox",
-        f"submitted methods have access to {' and '.join(open_to)} (needs unshare, Landlock and libseccomp)",
-        advice,
-    )
+def _mechanisms(separate: bool, landlock: int, calls: bool) -> Check:
+    """Check which mechanisms of the system confine submitted methods."""
+    missing = [name for name, there in (("unshare", separate), ("Landlock", landlock), ("libseccomp", calls)) if not there]
+    if missing:
+        advice = "run submitted methods on a newer Linux or on a separate machine"
+        return Check("note", "sandbox", f"{', '.join(missing)} not available; other mechanisms are used alone", advice)
+    if landlock < TRUNCATION:
+        advice = "Linux 6.2 or newer forbids it"
+        return Check("note", "sandbox", f"Landlock {landlock} is weaker: files outside may be emptied (not read)", advice)
+    return Check("ok", "sandbox", f"namespaces, Landlock {landlock}, seccomp")
+
+
+def _sandbox(found: Mapping[str, bool]) -> Iterator[Check]:
+    """Report by kind which forbidden actions a submitted method could carry out; each was tried just now."""
+    advice = "records of submitted methods state what was not confined"
+    for kind, probes in groupby(PROBES, key=lambda probe: probe.kind):
+        names = [probe.name for probe in probes]
+        possible = [name for name in names if found[name]]
+        if possible:
+            yield Check("note", f"sandbox, {kind}", f"POSSIBLE: {', '.join(possible)}", advice)
+        else:
+            yield Check("ok", f"sandbox, {kind}", f"blocked: {', '.join(names)}")

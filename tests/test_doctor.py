@@ -10,6 +10,7 @@ import pytest
 from atombench import doctor
 from atombench.cli import main
 from atombench.doctor import Check, examine
+from atombench.engine.sandbox.probes import PROBES
 from atombench.volumes.fetch import SourceFile
 from atombench.volumes.registry import find_row
 from tests.conftest import ROOT
@@ -117,17 +118,27 @@ def test_a_damaged_store_is_a_problem_and_the_command_exits_with_1(
 
 
 @pytest.mark.parametrize(
-    ("network", "files", "calls", "status", "message"),
+    ("separate", "landlock", "calls", "status", "message"),
     [
-        (True, True, True, "ok", "without network"),
-        (False, True, True, "note", "access to network "),
-        (True, False, True, "note", "access to files "),
-        (True, True, False, "note", "access to network and files "),
+        (True, 7, True, "ok", "namespaces, Landlock 7, seccomp"),
+        (False, 7, True, "note", "unshare not available"),
+        (True, 0, False, "note", "Landlock, libseccomp not available"),
+        (True, 2, True, "note", "Landlock 2 is weaker: files outside may be emptied"),
     ],
 )
-def test_access_of_submitted_methods_that_cannot_be_blocked_is_reported(
-    network: bool, files: bool, calls: bool, status: str, message: str
+def test_missing_or_weaker_mechanisms_of_confinement_are_named(
+    separate: bool, landlock: int, calls: bool, status: str, message: str
 ) -> None:
-    check = doctor._sandbox(network, files, calls)
+    check = doctor._mechanisms(separate, landlock, calls)
     assert check.status == status
     assert message in check.found
+
+
+def test_every_probe_of_the_sandbox_is_listed_with_its_result() -> None:
+    found = {probe.name: probe.name == "netlink sockets" for probe in PROBES}
+    checks = list(doctor._sandbox(found))
+    assert [check.what for check in checks] == [f"sandbox, {kind}" for kind in ("network", "files", "processes", "memory")]
+    assert [check.status for check in checks] == ["note", "ok", "ok", "ok"]
+    assert checks[0].found == "POSSIBLE: netlink sockets"
+    listed = " ".join(check.found for check in checks[1:])
+    assert all(probe.name in listed for probe in PROBES if probe.kind != "network")

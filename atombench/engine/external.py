@@ -21,6 +21,7 @@ from atombench.io.schema import read_yaml, validated
 
 NAME = re.compile(r"^[a-z0-9][a-z0-9-]{1,39}$")
 FILE = "submission.yaml"
+MOST_MEMORY_MB, MOST_DISK_MB, MOST_MINUTES = 128_000, 20_000, 1440  # what a submission may ask for
 
 
 class MethodFile(BaseModel):
@@ -37,8 +38,9 @@ class MethodFile(BaseModel):
     )
     learned: bool = Field(default=True, description="whether it is a trained network, which uses a GPU if there is one")
     seeded: bool = Field(default=True, description="whether results depend on the seed; otherwise it runs once")
-    memory_mb: int = Field(default=6000, ge=200, le=10**6, description="memory limit")
-    minutes: int = Field(default=60, ge=1, le=10**5, description="time limit for each of training and predicting")
+    memory_mb: int = Field(default=6000, ge=200, le=MOST_MEMORY_MB, description="memory limit in MiB")
+    disk_mb: int = Field(default=2000, ge=100, le=MOST_DISK_MB, description="limit of the files that it writes, in MiB")
+    minutes: int = Field(default=60, ge=1, le=MOST_MINUTES, description="time limit for each of training and predicting")
     options: dict[str, bool | int | float | str] = Field(default={}, description="default options")
 
     @property

@@ -8,11 +8,13 @@ input files, a broken GPU) are not caused by the method: the step fails, and the
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from atombench.errors import AtomBenchError, TrainingError
+from atombench.io.text import one_line
 from atombench.progress import logger
 
 LONGEST_REASON = 500
@@ -20,7 +22,10 @@ MAX_FOREIGN_SHARE = 0.1  # of the memory of a GPU, used by other processes and t
 
 
 class MethodFailure(Exception):
-    """A method failed through its own fault; the message is the reason."""
+    """A method failed through its own fault; the message is the reason, on one line without control characters."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(one_line(reason, LONGEST_REASON))
 
 
 @contextmanager
@@ -47,11 +52,16 @@ def own_faults(activity: str) -> Iterator[None]:
         first_line = (str(error).splitlines() or [""])[0]
         if "CPUAllocator" in first_line or "can't allocate memory" in first_line:
             raise MemoryError(first_line) from error
-        logger.exception("%s failed", activity)
+        logger.error("%s failed:\n%s", activity, _readable_traceback())
         kind = "out of GPU memory" if "out of memory" in first_line else type(error).__name__
         if kind != type(error).__name__ and _gpu_used_by_others():
             raise MemoryError("other processes use the memory of the GPU") from error
         raise _failure(activity, f"{kind}: {first_line}") from error
+
+
+def _readable_traceback() -> str:
+    """Return the traceback of the current exception; its message may hold any characters."""
+    return "\n".join(one_line(line, LONGEST_REASON) if line.strip() else "" for line in traceback.format_exc().splitlines())
 
 
 def _gpu_used_by_others() -> bool:
@@ -63,5 +73,4 @@ def _gpu_used_by_others() -> bool:
 
 
 def _failure(activity: str, reason: str) -> MethodFailure:
-    text = f"{activity}: {' '.join(reason.split())}"
-    return MethodFailure(text if len(text) <= LONGEST_REASON else text[: LONGEST_REASON - 1] + "…")
+    return MethodFailure(f"{activity}: {reason}")

@@ -43,6 +43,16 @@ def test_an_error_caused_by_a_method_becomes_a_reason(error: Exception, reason: 
     assert "\n" not in str(caught.value)
 
 
+def test_control_characters_of_an_exception_reach_neither_record_nor_log(caplog: pytest.LogCaptureFixture) -> None:
+    """ESC moves the cursor of a terminal, U+202E reverses the text of a page."""
+    with caplog.at_level("ERROR", "atombench"), pytest.raises(MethodFailure) as error, own_faults("training"):
+        raise ValueError("all \x1b[2J well\u202e gnp.exe")
+    assert str(error.value) == "training: ValueError: all ?[2J well? gnp.exe"
+    assert "gnp.exe" in caplog.text
+    assert not {"\x1b", "\u202e"} & set(caplog.text)
+    assert str(MethodFailure("a\nb\x07")) == "a b?"
+
+
 @pytest.mark.parametrize(
     "error",
     [

@@ -15,8 +15,11 @@ from atombench.engine import external
 from atombench.engine.answers import check_answers
 from atombench.engine.contract import Resources
 from atombench.engine.failure import MethodFailure
+from atombench.engine.sandbox import call as sandbox_call
 from atombench.engine.sandbox import parent as sandbox
-from atombench.engine.sandbox.parent import SandboxedMethod, landlock_works, namespaces, seccomp_works
+from atombench.engine.sandbox.call import landlock_version, seccomp_works
+from atombench.engine.sandbox.parent import SandboxedMethod
+from atombench.engine.sandbox.processes import namespaces
 from atombench.errors import ConfigError
 from atombench.submissions.new_method import new_method
 from atombench.tasks.atom.manifest import Manifest
@@ -25,24 +28,7 @@ from atombench.tasks.atom.task import ATOM
 from atombench.tasks.atom.training import make_training
 from atombench.volumes.curated import Curated
 from tests.conftest import needs
-
-HEAD = """
-import numpy as np
-from atombench.engine.contract import Answers, Options
-
-class Mine:
-    Options = Options
-    smoke = {}
-    def __init__(self, options):
-        self.options = options
-    def fit(self, training, resources):
-        FIT
-        return {}
-    def predict(self, weights, queries, resources):
-        PREDICT
-        return Answers(boxes=np.random.default_rng(0).random((len(queries), 729), dtype=np.float32))
-"""
-YAML = "name: mine\nmethod: {{file: method.py, cls: Mine, memory_mb: {memory}, minutes: 1}}\n"
+from tests.engine.sandboxed import fitted, submitted
 
 
 @pytest.fixture(autouse=True)
@@ -51,19 +37,6 @@ def temporary(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     folder = tmp_path_factory.mktemp("temporary")
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     return folder
-
-
-def submitted(root: Path, fit: str = "pass", predict: str = "pass", memory: int = 1500) -> SandboxedMethod:
-    """Return a submitted method that executes the given statements."""
-    folder = root / "mine"
-    folder.mkdir()
-    (folder / "method.py").write_text(HEAD.replace("FIT", fit).replace("PREDICT", predict))
-    (folder / "submission.yaml").write_text(YAML.format(memory=memory))
-    return SandboxedMethod("mine", {}, ATOM.answers, root)
-
-
-def fitted(method: SandboxedMethod, data: Curated, manifest: Manifest) -> None:
-    method.fit(make_training(data, manifest), Resources(seed=1))
 
 
 def test_a_method_trains_and_predicts_in_its_child_process(toy_data: Curated, toy_manifest: Manifest, tmp_path: Path) -> None:
@@ -81,7 +54,7 @@ def test_a_method_trains_and_predicts_in_its_child_process(toy_data: Curated, to
 
 
 def test_forbidden_actions_end_a_method(toy_data: Curated, toy_manifest: Manifest, tmp_path: Path) -> None:
-    needs(landlock_works() and seccomp_works(), "Landlock and libseccomp")
+    needs(landlock_version() and seccomp_works(), "Landlock and libseccomp")
     outside = tmp_path / "outside.txt"
     outside.write_text("before")
     actions = (
@@ -127,7 +100,8 @@ def test_malicious_outputs_of_a_method_are_detected(
         (f"import os; os.symlink({str(secret)!r}, 'said.txt'); os._exit(1)", "no error message"),
         (f"import os; os.symlink({str(secret)!r}, 'out.safetensors'); os._exit(0)", "is not a regular file"),
         ("import os; os.mkdir('out.safetensors'); os._exit(0)", "is not a regular file"),
-        ("import os; f = open('out.safetensors', 'wb'); f.truncate(10**12); os._exit(0)", "has 1000000000000 bytes"),
+        ("import os; f = open('out.safetensors', 'wb'); f.truncate(10**12)", "File too large"),
+        ("import os; f = open('out.safetensors', 'wb'); f.truncate(18 * 10**8); os._exit(0)", "has 1800000000 bytes"),
         (f"import os; os.symlink({str(secret)!r}, 'curve.jsonl'); raise ValueError('end')", "ValueError: end"),
         ("import os\n        for n in range(1500): os.mkdir('d'); os.chdir('d')\n        raise ValueError('deep')", "deep"),
         ("while True: print('x' * 100000)", "printed more than"),
@@ -162,7 +136,7 @@ def test_limits_of_memory_and_time_are_enforced(
     (tmp_path / "slow").mkdir()
     slow = submitted(tmp_path / "slow", fit="import time; time.sleep(600)")
     clock, start = time.monotonic, time.monotonic()
-    monkeypatch.setattr(sandbox.time, "monotonic", lambda: start + 60 * (clock() - start))
+    monkeypatch.setattr(sandbox_call.time, "monotonic", lambda: start + 60 * (clock() - start))
     with pytest.raises(MethodFailure, match="took more than its limit of 1 minutes"):
         fitted(slow, toy_data, toy_manifest)
     assert not [process for process in psutil.process_iter() if str(temporary) in " ".join(_command(process))]

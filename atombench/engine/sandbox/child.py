@@ -5,15 +5,12 @@ parent.py starts it with its working folder as the only argument.
 
 from __future__ import annotations
 
-import errno
 import importlib
 import importlib.util
 import json
 import os
-import socket
 import sys
 import threading
-from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,69 +18,16 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
-import atombench
 from atombench.engine.answers import Ragged
 from atombench.engine.contract import Method, Resources
-from atombench.engine.sandbox.parent import LENGTHS, read_input, read_job
+from atombench.engine.sandbox.call import read_job
+from atombench.engine.sandbox.confine import restrict_calls, restrict_files, restrict_resources
+from atombench.engine.sandbox.parent import LENGTHS, read_input
+from atombench.engine.sandbox.probes import RESULT, attempt_all
 from atombench.errors import AtomBenchError
+from atombench.io.files import write_json
 from atombench.io.schema import validated
 from atombench.io.tensors import load_tensors, save_tensors
-
-READABLE = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc", "/proc", "/sys", "/opt")
-DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
-IGNORED = (
-    *("chmod", "fchmod", "fchmodat", "fchmodat2", "chown", "fchown", "lchown", "fchownat"),
-    *("utime", "utimes", "utimensat", "futimesat"),
-    *("setxattr", "lsetxattr", "fsetxattr", "setxattrat", "removexattr", "lremovexattr", "fremovexattr", "removexattrat"),
-)
-REFUSED = ("io_uring_setup", "mount", "umount2", "open_tree", "move_mount", "ptrace", "bpf", "keyctl", "add_key", "request_key")
-AF_NETLINK, AF_VSOCK = 16, 40
-GPU_DEVICES = ("nvidia*", "dri", "kfd")
-
-
-def confine(work: Path) -> None:
-    """Restrict this process and its children to writing in one folder and to reading programs and libraries."""
-    from landlockpy import AccessFS, Ruleset, Scope
-
-    read = AccessFS.READ_FILE | AccessFS.READ_DIR | AccessFS.EXECUTE
-    package = Path(atombench.__file__).parent
-    paths = {*READABLE, sys.prefix, sys.base_prefix, sys.exec_prefix, str(package), *_library_folders()}
-    with Ruleset(handled_net=None, scoped=Scope.SIGNAL | Scope.ABSTRACT_UNIX_SOCKET) as rules:
-        for path in sorted(paths):
-            if Path(path).exists():
-                rules.allow_path(path, read)
-        for device in (*map(Path, DEVICES), *(path for pattern in GPU_DEVICES for path in Path("/dev").glob(pattern))):
-            if device.exists():
-                use = AccessFS.READ_FILE | AccessFS.WRITE_FILE | AccessFS.IOCTL_DEV
-                rules.allow_path(device, use | AccessFS.READ_DIR if device.is_dir() else use)
-        special = AccessFS.MAKE_CHAR | AccessFS.MAKE_BLOCK | AccessFS.MAKE_FIFO | AccessFS.MAKE_SOCK
-        rules.allow_path(work, rules.handled_fs & ~special)
-        rules.restrict()
-
-
-def refuse_calls() -> None:
-    """Block system calls that neither namespaces nor Landlock cover.
-
-    Changes of modes, owners, times and attributes of files are silently ignored, because libraries make them unnecessarily.
-    Sockets that the network namespace does not cover, and calls that could bypass this filter, are refused.
-    """
-    import pyseccomp as seccomp
-
-    rules = seccomp.SyscallFilter(defaction=seccomp.ALLOW)
-    for name in IGNORED:
-        with suppress(OSError, ValueError):  # this kernel or processor does not have the call
-            rules.add_rule(seccomp.ERRNO(0), name)
-    for name in REFUSED:
-        with suppress(OSError, ValueError):
-            rules.add_rule(seccomp.ERRNO(errno.EPERM), name)
-    for family in (socket.AF_UNIX, AF_NETLINK, AF_VSOCK):
-        rules.add_rule(seccomp.ERRNO(errno.EPERM), "socket", seccomp.Arg(0, seccomp.EQ, int(family)))
-    rules.load()
-
-
-def _library_folders() -> set[str]:
-    """Return the folders of installed packages on the path, without a checkout, which contains results."""
-    return {folder for folder in sys.path if folder.endswith(("site-packages", "dist-packages"))}
 
 
 def load_method(work: Path, job: dict[str, Any]) -> Method:
@@ -138,10 +82,16 @@ def main() -> None:
     """Execute the step that the job file in the folder describes."""
     work = Path(sys.argv[1])
     job = read_job(work)
-    if job["landlock"]:
-        confine(work)
+    restrict_resources(job["disk_mb"])
     if job["seccomp"]:
-        refuse_calls()
+        importlib.import_module("pyseccomp")  # finds its library with programs that are not executable afterwards
+    if job["landlock"]:
+        restrict_files(work)
+    if job["seccomp"]:
+        restrict_calls()
+    if job["step"] == "probe":
+        write_json(work / RESULT, attempt_all(job["decoys"]))
+        return
     _end_with_parent()
     resources = Resources(seed=job["seed"], device=job["device"], threads=job["threads"], curve=work / "curve.jsonl")
     try:

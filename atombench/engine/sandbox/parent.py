@@ -1,51 +1,43 @@
 """Execution of submitted methods in a child process with limits, without network, and with its own folder.
 
 Three mechanisms of Linux are used if available: namespaces (`unshare` of util-linux) remove the network and end all processes
-of the child together; Landlock (Linux 5.13) allows writing only in the folder and reading only programs and libraries; a
-seccomp filter covers the rest (local sockets, modes and times of files). If one of them is missing, the method still runs, and
-its record states what was not confined. Arrays are passed as NumPy files and returned as safetensors. Nothing from the child
-is unpickled or imported, and its files are checked before they are opened.
+of the child together; Landlock (Linux 5.13) allows writing only in the folder and reading only the interpreter and packages; a
+seccomp filter covers the rest (see confine.py). If one of them is missing, the method still runs, and its record states what
+was not confined, as found by probes (probes.py). Arrays are passed as NumPy files and returned as safetensors. Nothing from
+the child is unpickled or imported, and its files are checked before they are opened.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
 import stat
 import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from functools import cache
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 from pydantic import ConfigDict
 
 from atombench.engine.answers import Answers, Column, Field, Ragged, check_answers
 from atombench.engine.contract import Options, Resources, Weights
-from atombench.engine.external import MethodFile, read_submission
+from atombench.engine.external import read_submission
 from atombench.engine.failure import MethodFailure
+from atombench.engine.sandbox.call import call
 from atombench.engine.sandbox.packing import pack, unpack
+from atombench.engine.sandbox.probes import confinement
+from atombench.engine.sandbox.processes import Limits
 from atombench.errors import ConfigError, DataError
-from atombench.io.files import read_json, write_json
 from atombench.io.paths import SUBMISSIONS
 from atombench.io.tensors import load_tensors, save_tensors
+from atombench.io.text import one_line
 
-CHILD = "atombench.engine.sandbox.child"
-POLL_SECONDS = 0.2
 LONGEST_CURVE = 10_000_000  # bytes
-LONGEST_OUTPUT = 50_000_000  # bytes
-KEPT_VARIABLES = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")
 LENGTHS = ".lengths"  # suffix of the array with the row lengths of a ragged array
-NAMESPACES = (("--user", "--map-current-user", "--net", "--pid"), ("--net", "--pid"))
 
 
 class AnyOptions(Options):
@@ -124,10 +116,9 @@ class SandboxedMethod:
 
     @property
     def confinement(self) -> dict[str, Any]:
-        """Confinement of the method on this system, and its limits, for the record."""
-        files = "own folder" if landlock_works() and seccomp_works() else "not confined"
-        network = "none" if namespaces() and seccomp_works() else "not confined"
-        return {"network": network, "files": files, "memory_mb": self.method.memory_mb, "minutes": self.method.minutes}
+        """What is confined on this system, as verified by probes, and the limits of the method, for the record."""
+        limits = {"memory_mb": self.method.memory_mb, "disk_mb": self.method.disk_mb, "minutes": self.method.minutes}
+        return {**confinement(), **limits}
 
     @contextmanager
     def _workspace(self) -> Iterator[Path]:
@@ -155,27 +146,9 @@ class SandboxedMethod:
             "seed": resources.seed,
             "device": resources.device,
             "threads": resources.threads,
-            "landlock": landlock_works(),
-            "seccomp": seccomp_works(),
         }
-        write_json(work / "job.json", job)
-        command = [*namespaces(), sys.executable, "-m", CHILD, str(work)]
-        with tempfile.TemporaryFile() as output:  # the method cannot access it
-            child = subprocess.Popen(
-                command,
-                cwd=work,
-                env=_environment(work, resources),
-                stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
-            try:
-                problem = _watch(child, self.method, output)
-            finally:
-                _end(child)
-            if not problem and child.returncode != 0:
-                problem = _exit_reason(output, child.returncode)
+        limits = Limits(self.method.memory_mb, self.method.disk_mb, self.method.minutes)
+        problem = call(work, job, limits, resources.threads)
         if problem:
             msg = f"{'training' if step == 'fit' else 'predicting'}: {problem}"
             raise MethodFailure(msg)
@@ -204,93 +177,6 @@ def _file_problem(path: Path, largest: int) -> str | None:
     return None
 
 
-@cache
-def namespaces() -> tuple[str, ...]:
-    """Return the prefix of a command that runs it without network and ends all its processes with it; empty if unavailable."""
-    for kinds in NAMESPACES:
-        command = ("unshare", *kinds, "--fork", "--kill-child")
-        try:
-            if subprocess.run([*command, "true"], capture_output=True, timeout=20, check=False).returncode == 0:
-                return command
-        except (OSError, subprocess.TimeoutExpired):
-            return ()
-    return ()
-
-
-@cache
-def landlock_works() -> bool:
-    """Return whether this system can restrict the file access of a process."""
-    try:
-        import landlockpy
-    except ImportError:
-        return False
-    return bool(landlockpy.supported())
-
-
-@cache
-def seccomp_works() -> bool:
-    """Return whether this system can block system calls; this needs libseccomp."""
-    try:
-        import pyseccomp
-    except (ImportError, OSError, RuntimeError):
-        return False
-    return bool(pyseccomp.get_api())
-
-
-def _environment(work: Path, resources: Resources) -> dict[str, str]:
-    """Return the environment of the child, without names, keys and addresses of the user."""
-    kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
-    private = {"HOME": str(work), "TMPDIR": str(work), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONNOUSERSITE": "1"}
-    return {**kept, **private, "OMP_NUM_THREADS": str(resources.threads)}
-
-
-def _watch(child: subprocess.Popen[bytes], method: MethodFile, output: IO[bytes]) -> str:
-    """Wait for the child; return the limit that it exceeded, or an empty text."""
-    end = time.monotonic() + 60 * method.minutes
-    while child.poll() is None:
-        if time.monotonic() > end:
-            return f"took more than its limit of {method.minutes} minutes"
-        if (used := _memory_mb(child.pid)) > method.memory_mb:
-            return f"used {used:.0f} MB, more than its limit of {method.memory_mb} MB"
-        if os.fstat(output.fileno()).st_size > LONGEST_OUTPUT:
-            return f"printed more than {LONGEST_OUTPUT} bytes"
-        time.sleep(POLL_SECONDS)
-    return ""
-
-
-def _memory_mb(pid: int) -> float:
-    total = 0
-    try:
-        root = psutil.Process(pid)
-        processes = [root, *root.children(recursive=True)]
-    except psutil.Error:
-        return 0.0
-    for process in processes:
-        try:
-            total += process.memory_info().rss
-        except psutil.Error:
-            continue
-    return total / 2**20
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """Kill the child and all its processes."""
-    if child.poll() is None:
-        with suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
-    if child.stdin is not None:
-        child.stdin.close()
-
-
-def _exit_reason(output: IO[bytes], status: int) -> str:
-    """Return the exit status of the child and the last line that it printed."""
-    output.seek(max(0, os.fstat(output.fileno()).st_size - 4000))
-    text = output.read(4000).decode("utf-8", errors="replace")
-    lines = [line for line in text.splitlines() if line.strip()]
-    return f"exited with status {status}: {lines[-1] if lines else 'no error message'}"
-
-
 def _curve(path: Path) -> str:
     """Return the valid lines of the curve that the method wrote: numbers by name, with the step."""
     if _file_problem(path, LONGEST_CURVE) is not None:
@@ -299,7 +185,7 @@ def _curve(path: Path) -> str:
     for line in path.read_bytes().splitlines():
         try:
             row = json.loads(line)
-            numbers = {str(name): float(value) for name, value in row.items() if np.isfinite(float(value))}
+            numbers = {one_line(str(name), 60): float(value) for name, value in row.items() if np.isfinite(float(value))}
             kept.append(json.dumps({**numbers, "step": int(numbers["step"])}))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             continue
@@ -313,13 +199,12 @@ def _facts(text: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     facts = content.items() if isinstance(content, dict) else ()
-    return {str(name)[:60]: value for name, value in facts if isinstance(value, str | bool | int) and len(str(value)) <= 200}
+    plain = {one_line(str(name), 60): value for name, value in facts if isinstance(value, str | bool | int)}
+    return {name: one_line(value, 200) if isinstance(value, str) else value for name, value in plain.items() if _short(value)}
 
 
-def read_job(work: Path) -> dict[str, Any]:
-    """Return the job of a child, as written by `SandboxedMethod`."""
-    job: dict[str, Any] = read_json(work / "job.json")
-    return job
+def _short(value: str | int) -> bool:
+    return len(value if isinstance(value, str) else str(value)) <= 200
 
 
 def read_input(work: Path, job: dict[str, Any]) -> Any:

@@ -1,0 +1,148 @@
+"""Processes of a submitted method as seen from outside: how they are started, what they use, and how all of them are killed."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import stat
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import psutil
+
+NAMESPACES = (("--user", "--map-current-user"), ())  # as a user, then as root
+SEPARATE = ("--net", "--pid", "--ipc", "--uts")
+PR_SET_CHILD_SUBREAPER = 36
+KILL_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits of one call of a method.
+
+    Attributes:
+        memory_mb: memory of all its processes together, in MiB; shared pages count once.
+        disk_mb: files that it writes, in MiB.
+        minutes: duration.
+        processes: number of processes at a time.
+    """
+
+    memory_mb: int
+    disk_mb: int
+    minutes: float
+    processes: int = 256
+
+
+@cache
+def namespaces() -> tuple[str, ...]:
+    """Return the prefix of a command that gives it its own network, processes and shared memory; empty if unavailable."""
+    for kinds in NAMESPACES:
+        command = ("unshare", *kinds, *SEPARATE, "--fork", "--kill-child")
+        if _works(*command, "true"):
+            return command
+    return ()
+
+
+@cache
+def prefix() -> tuple[str, ...]:
+    """Return the prefix of the command of a method: its own namespaces if possible, and killed when this process ends."""
+    with_parent = ("setpriv", "--pdeathsig", "KILL")
+    return (*(with_parent if _works(*with_parent, "true") else ()), *namespaces())
+
+
+def _works(*command: str) -> bool:
+    try:
+        return subprocess.run(command, capture_output=True, timeout=20, check=False).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+class Family:
+    """A child process with all its descendants, also those whose parents have exited."""
+
+    def __init__(self, child: subprocess.Popen[bytes], strangers: set[int]) -> None:
+        self.child, self.strangers = child, strangers
+
+    @classmethod
+    def prepare(cls) -> set[int]:
+        """Make this process the parent of orphaned descendants; return the children that it has already."""
+        libc = ctypes.CDLL(None)
+        libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        return {process.pid for process in psutil.Process().children()}
+
+    def processes(self) -> list[psutil.Process]:
+        """Return the living processes of the family."""
+        found: list[psutil.Process] = []
+        with suppress(psutil.Error):
+            for process in psutil.Process().children():
+                if process.pid not in self.strangers:
+                    found += [process, *process.children(recursive=True)]
+        return [process for process in found if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+
+    def memory_mb(self) -> float:
+        """Return the memory of all processes in MiB. Pages that several processes share count once, if they matter."""
+        return sum(_used(process, "rss") for process in self.processes()) / 2**20
+
+    def shared_memory_mb(self) -> float:
+        """Return the same with shared pages divided between their owners, which takes longer to find out."""
+        return sum(_used(process, "pss") for process in self.processes()) / 2**20
+
+    def deleted_mb(self) -> float:
+        """Return the size of the open files that have been deleted, in MiB; each counts once."""
+        found: dict[tuple[int, int], int] = {}
+        for process in self.processes():
+            for about in _open_files(process.pid):
+                if stat.S_ISREG(about.st_mode) and about.st_nlink == 0:
+                    found[about.st_dev, about.st_ino] = about.st_blocks * 512
+        return sum(found.values()) / 2**20
+
+    def kill(self) -> None:
+        """Kill all processes from outside, first those that could start others, until none is alive."""
+        for _ in range(100):
+            alive = self.processes()
+            if not alive:
+                break
+            for process in reversed(alive):  # the first process of a namespace is below `unshare`; all others end with it
+                with suppress(psutil.Error):
+                    process.send_signal(signal.SIGKILL)
+            psutil.wait_procs(alive, timeout=KILL_SECONDS)
+        with suppress(subprocess.TimeoutExpired):
+            self.child.wait(KILL_SECONDS)
+        if self.child.stdin is not None:
+            self.child.stdin.close()
+
+
+def _used(process: psutil.Process, kind: str) -> float:
+    try:
+        if kind == "pss":
+            return float(process.memory_full_info().pss)
+        return float(process.memory_info().rss)
+    except psutil.AccessDenied:
+        return _used(process, "rss") if kind == "pss" else 0.0
+    except psutil.Error:
+        return 0.0
+
+
+def _open_files(pid: int) -> Iterator[os.stat_result]:
+    try:
+        names = os.listdir(f"/proc/{pid}/fd")
+    except OSError:
+        return
+    for name in names:
+        with suppress(OSError):
+            yield os.stat(f"/proc/{pid}/fd/{name}")
+
+
+def folder_mb(folder: Path) -> float:
+    """Return the disk space that a folder uses, in MiB; the count never fails, whatever a method has made of the folder."""
+    command = ["du", "--summarize", "--one-file-system", "--block-size=1K", "--", str(folder)]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+        return int(done.stdout.split()[0]) / 1024
+    except (OSError, subprocess.TimeoutExpired, ValueError, IndexError):
+        return 0.0
