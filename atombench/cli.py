@@ -24,6 +24,7 @@ COMMANDS = {
     "export": "convert predictions of a run to the format of submissions",
     "validate": "report all problems of a submission",
     "score": "score the predictions of a submission and write records",
+    "confirm": "compare public scores of a submission with its scores on secret boards",
     "new-key": "create a key for secret boards",
     "schema": "write the JSON Schemas of configuration, registry and records",
 }

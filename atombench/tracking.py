@@ -14,15 +14,18 @@ import fcntl
 import json
 import os
 import re
+import sqlite3
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from atombench.errors import DataError
 from atombench.io.files import written_whole
+from atombench.io.text import one_line
 from atombench.progress import logger, tracked
 from atombench.records.record import Record
 from atombench.records.run_list import Result
@@ -34,6 +37,7 @@ LOCAL = "local"
 NAME = re.compile(r"[a-z0-9-]+, protocol [0-9.]+")  # of experiments of this package
 VARIABLE = "MLFLOW_TRACKING_URI"
 SQLITE = "sqlite:///"
+LONGEST_NAME, LONGEST_VALUE = 200, 6000  # characters that MLflow accepts
 
 
 def store_address(file: Path) -> str:
@@ -42,7 +46,9 @@ def store_address(file: Path) -> str:
 
 
 def mirror(results: list[Result], store: str, source: str = LOCAL) -> dict[str, str]:
-    """Update a store to match the records; return the change (added, replaced, deleted) of each run that changed.
+    """Update a store to match the records; return the change (added, replaced, refused, deleted) of each run that changed.
+
+    A run that MLflow refuses is left out with a warning, and tried again by the next call; all others are mirrored.
 
     Args:
         results: all records that the store should contain.
@@ -92,7 +98,10 @@ def _mirror(results: list[Result], store: str, source: str) -> dict[str, str]:
             continue
         for run in earlier:
             client.delete_run(run.info.run_id)
-        _log(client, experiments[experiment_of(result.record)], result, source)
+        if problem := _logged(client, experiments[experiment_of(result.record)], result, source):
+            logger.warning("MLflow refused the run %s, which is missing in the store: %s", key, problem)
+            changes[key] = "refused"
+            continue
         changes[key] = "replaced" if earlier else "added"
     for key, unlisted in known.items():
         if key:
@@ -139,10 +148,22 @@ def _store_errors(store: str) -> Iterator[None]:
         reason = without_password((str(error).splitlines() or [type(error).__name__])[0])
         if store.startswith(SQLITE):
             file = store.removeprefix(SQLITE)
-            msg = f"{file} is not an MLflow store ({reason:.300}); delete it, and it will be recreated from the records"
+            is_store = _is_database(Path(file))
+            check, delete = "check that it can be written and is not in use", "delete it; it is rebuilt from the records"
+            advice = check if is_store else delete
+            msg = f"the MLflow store {file} {'failed' if is_store else 'is damaged'} ({reason:.300}); {advice}"
         else:
             msg = f"the MLflow server at {without_password(store)} returned an error ({reason:.300}); check {VARIABLE}"
         raise DataError(msg) from error
+
+
+def _is_database(file: Path) -> bool:
+    """Return whether SQLite can read a file and finds the tables of MLflow in it."""
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True)) as connection:
+            return bool(connection.execute("SELECT name FROM sqlite_master WHERE name = 'experiments'").fetchall())
+    except sqlite3.Error:
+        return False
 
 
 @contextmanager
@@ -190,7 +211,40 @@ def _all_runs(client: Any, experiment: str, source: str = "") -> list[Any]:
             return runs
 
 
-def _log(client: Any, experiment: str, result: Result, source: str) -> None:
+def _logged(client: Any, experiment: str, result: Result, source: str) -> str:
+    """Log a run; return why MLflow refused its content, or an empty text.
+
+    Raises:
+        MlflowException: MLflow failed for another reason.
+    """
+    from mlflow.exceptions import MlflowException
+    from mlflow.protos.databricks_pb2 import BAD_REQUEST, INVALID_PARAMETER_VALUE, ErrorCode
+
+    refusals = {ErrorCode.Name(code) for code in (BAD_REQUEST, INVALID_PARAMETER_VALUE)}
+    begun: list[str] = []
+    try:
+        _log(client, experiment, result, source, begun)
+    except MlflowException as error:
+        if error.error_code not in refusals:
+            raise
+        for run_id in begun:
+            client.delete_run(run_id)
+        return one_line(without_password(str(error)))
+    return ""
+
+
+def metric_name(text: str) -> str:
+    """Return a name that MLflow accepts for a metric: letters, digits and `_-. /`, without empty or relative parts.
+
+    >>> metric_name("loss (train)"), metric_name("../fine_recall@1")
+    ('loss _train_', 'fine_recall_at_1')
+    """
+    clean = re.sub(r"[^A-Za-z0-9_\-. /]", "_", text.replace("@", "_at_"))
+    parts = [part for part in (part.strip() for part in clean.split("/")) if part.strip(".")]
+    return "/".join(parts)[:LONGEST_NAME] or "unnamed"
+
+
+def _log(client: Any, experiment: str, result: Result, source: str, begun: list[str]) -> None:
     from mlflow.entities import Metric, Param, RunTag
 
     record = result.record
@@ -200,6 +254,7 @@ def _log(client: Any, experiment: str, result: Result, source: str) -> None:
     )  # submitted predictions have no start time
     end = start + int(1000 * sum(step.seconds for step in record.costs))
     run = client.create_run(experiment, start, tags={RUN_TAG: record.run.key, SOURCE_TAG: source}, run_name=record.run.key)
+    begun.append(run.info.run_id)
     params = {**record.run.model_dump(), **{f"option.{name}": value for name, value in record.options.items()}}
     tags = {
         "atombench.protocol": record.protocol_version,
@@ -210,13 +265,13 @@ def _log(client: Any, experiment: str, result: Result, source: str) -> None:
         **{f"digest.{name}": value for name, value in record.digests.model_dump().items()},
     }
     metrics = [
-        Metric(name.replace("@", "_at_"), value, end, int(row["step"]))
+        Metric(metric_name(name), value, end, int(row["step"]))
         for row in _curve(result.curve)
         for name, value in row.items()
         if name != "step"
     ]
     for metric in record.metrics:
-        name = f"test/{metric.protocol}/{metric.metric.replace('@', '_at_')}"
+        name = metric_name(f"test/{metric.protocol}/{metric.metric}")
         values = (("", metric.value), ("_ci_low", metric.ci_low), ("_ci_high", metric.ci_high))
         metrics += [Metric(name + suffix, value, end, 0) for suffix, value in values]
     run_id = run.info.run_id
@@ -224,7 +279,7 @@ def _log(client: Any, experiment: str, result: Result, source: str) -> None:
         client.log_batch(run_id, metrics=metrics[first : first + 1000])
     client.log_batch(
         run_id,
-        params=[Param(name, str(value)) for name, value in params.items()],
+        params=[Param(metric_name(name), str(value)[:LONGEST_VALUE]) for name, value in params.items()],
         tags=[RunTag(name, value) for name, value in tags.items()],
     )
     client.log_artifact(run_id, str(result.path))

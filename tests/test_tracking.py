@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 import requests
+from sqlalchemy.exc import OperationalError
 
+from atombench import tracking
 from atombench.errors import DataError
 from atombench.records.board import Board
 from atombench.records.layout import Layout
@@ -178,9 +180,52 @@ def test_addresses_are_shown_without_passwords(password: str) -> None:
 
 def test_a_file_that_is_not_a_store_is_refused(place: Path) -> None:
     (place / "junk.db").write_text("junk, not a database, and long enough to be read as one" * 20)
-    with pytest.raises(DataError, match=r"junk\.db is not an MLflow store .*delete it") as error:
+    with pytest.raises(DataError, match=r"junk\.db is damaged .*delete it") as error:
         mirror(stored(place, example("constant")), store_address(place / "junk.db"))
     assert "\n" not in str(error.value)
+
+
+def test_a_curve_with_unusual_names_is_mirrored(place: Path, store: Path) -> None:
+    results = stored(place, example("constant"))
+    curve = {"step": 1, "loss (train)": 2.0, "../up": 1.0, "a//b": 0.5, "\u202e": 0.1, "x" * 400: 3.0}
+    results[0].curve.write_text(json.dumps(curve) + "\n")
+    assert list(mirror(results, store_address(store)).values()) == ["added"]
+    ((_, run),) = runs_in(store).values()
+    logged = set(run.data.metrics)
+    assert {"loss _train_", "up", "a/b", "_", "x" * 200} <= logged
+    assert mirror(results, store_address(store)) == {}
+
+
+def test_a_run_that_mlflow_refuses_stops_no_other(
+    place: Path, store: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The next call tries again; nothing advises to delete the store."""
+    results = stored(place, example("constant"), example("random"))
+    results[0].curve.write_text('{"step": 1, "bad name!": 1.0}\n')
+    monkeypatch.setattr(tracking, "metric_name", lambda text: text.replace("@", "_at_"))
+    with caplog.at_level("WARNING", "atombench"):
+        assert mirror(results, store_address(store)) == {
+            results[0].record.run.key: "refused",
+            results[1].record.run.key: "added",
+        }
+    assert set(runs_in(store)) == {results[1].record.run.key}
+    assert "MLflow refused the run" in caplog.text
+    assert "delete" not in caplog.text
+    monkeypatch.undo()
+    assert mirror(results, store_address(store)) == {results[0].record.run.key: "added"}
+
+
+def test_a_store_that_is_in_order_is_never_to_be_deleted(place: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    results = stored(place, example("constant"))
+    mirror(results, store_address(store))
+
+    def broken(*arguments: object) -> None:
+        raise OperationalError("x", {}, Exception("disk I/O error"))
+
+    monkeypatch.setattr(tracking, "_mirror", broken)
+    with pytest.raises(DataError, match=r"failed .*check that it can be written and is not in use") as error:
+        mirror(results, store_address(store))
+    assert "delete" not in str(error.value)
 
 
 @pytest.mark.parametrize(("processes", "count"), [(2, 6), pytest.param(4, 300, marks=pytest.mark.long)])

@@ -124,7 +124,7 @@ class BoardFindings(FrozenModel):
         manifest: digest of its manifest.
         data: digest of the curated data.
         lines: findings about the test part, for readers.
-        numbers: findings by part and name, for audit.csv.
+        numbers: findings by part and name, for audit.csv; `ceiling` of the test part bounds the primary metric.
         own: data for the figures of the task.
         pictures: images and names of the data; empty for restricted data and secret boards.
     """

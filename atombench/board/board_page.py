@@ -112,7 +112,7 @@ def board_page(board: BoardContent, levels: Mapping[str, Mapping[int, Sequence[R
         "board.html.j2",
         root="../",
         board=board,
-        lines=[(row, board.shown[row.method]) for row in board.rows],
+        lines=[(row, board.shown[row.key]) for row in board.rows],
         figures=sorted(drawings, key=lambda figure: not figure.content),
         drawn=[row.method for row in drawn],
         flagged=flagged(board.audit),

@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 
 from atombench.pages.axis import Axis, with_unit, written
 from atombench.pages.row import Number, Row
-from atombench.records.metric import EXCHANGED, Key, MetricSpec, Unit
+from atombench.records.metric import Key, MetricSpec, Unit, is_exchange
 from atombench.statistics.bootstrap import Estimate
 
 NOT_MEASURED = "unknown: not run here, or not reported by the run"
@@ -73,7 +73,7 @@ COSTS = (
 
 def columns_of(specs: Sequence[MetricSpec], primary: Key) -> list[Column]:
     """Return all columns of a task's boards; of exchanged inputs only those of the primary metric (results.csv has all)."""
-    chosen = (spec for spec in specs if spec.name == primary[1] or not spec.protocol.endswith(EXCHANGED))
+    chosen = (spec for spec in specs if spec.name == primary[1] or not is_exchange(spec.protocol))
     return [*(Column.of(spec) for spec in chosen), *COSTS]
 
 

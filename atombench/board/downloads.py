@@ -59,7 +59,7 @@ def _method(row: Row, runs: Sequence[Sequence[Line]]) -> dict[str, Any]:
         "seeds": row.seeds,
         "reasons": row.reasons,
         "standing": vars(row.standing) if row.standing else None,
-        "marks": row.marks,
+        "marks": [mark.name for mark in row.marks],
         "facts": dict(row.facts),
         "numbers": numbers,
         "runs": [dict(lines) for lines in runs],

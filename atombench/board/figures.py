@@ -85,7 +85,7 @@ def severity_figure(levels: Mapping[int, Sequence[Row]], family: str, spec: Metr
 
 def curve_figure(rows: Sequence[Row], records: Sequence[Record], spec: MetricSpec) -> Figure:
     """Return the figure of validation score and training loss against steps, one line per seed."""
-    order = {row.method: number for number, row in enumerate(rows)}
+    order = {row.method: number for number, row in enumerate(rows) if row.status != "theory"}
     legend: set[str] = set()
     traces: list[dict[str, Any]] = []
     for record in records:

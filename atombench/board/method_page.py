@@ -90,7 +90,19 @@ def method_part(
         runs=[as_list(lines) for lines in shown.runs],
         failures=failures,
         numbers=_number_lines(columns, shown.cells),
+        uses=_verdict_lines(row, spec),
     )
+
+
+def _verdict_lines(row: Row, spec: MetricSpec) -> Markup:
+    """Return the rows of the table of verdicts on the use of inputs."""
+    rows = (
+        f'<tr><th scope="row">{escape(verdict.exchange)}</th>'
+        f"<td>{written(verdict.own, spec.unit)}</td><td>{written(verdict.fall, spec.unit)}</td>"
+        f"<td>{written(verdict.low, spec.unit)} to {written(verdict.high, spec.unit)}</td><td>{verdict.state}</td></tr>"
+        for verdict in row.verdicts
+    )
+    return Markup("".join(rows))
 
 
 def _number_lines(columns: Sequence[Column], cells: Sequence[Markup]) -> Markup:

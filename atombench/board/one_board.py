@@ -48,6 +48,7 @@ class BoardJob:
         links: addresses of all method pages.
         places: all settings.
         staging: staging folder for pages and files.
+        confirmed: digests of the prediction files whose scores a maintainer has confirmed.
     """
 
     place: Place
@@ -60,6 +61,7 @@ class BoardJob:
     links: Mapping[str, str]
     places: Sequence[Place]
     staging: Staging
+    confirmed: frozenset[str] = frozenset()
 
     @property
     def task(self) -> Task:
@@ -136,9 +138,11 @@ def _draft(job: BoardJob) -> _Draft:
     if not is_open(job.dataset):
         records = [record.model_copy(update={"reason": _unnamed(record.reason)}) for record in records]
         lost = [run.model_copy(update={"reason": _unnamed(run.reason)}) for run in lost]
-    rows, pairs = make_rows(task, records, lost)
+    audit = _audit(job, records)
+    ceiling = audit.numbers.get("test", {}).get("ceiling") if audit and job.place.clean else None
+    rows, pairs = make_rows(task, records, lost, job.confirmed, ceiling)
     runs = {method: list(group) for method, group in groupby(records, key=lambda record: record.run.method)}
-    content = _content(job, rows, records, runs, left_out)
+    content = _content(job, rows, records, runs, audit, left_out)
     setting, slug, stage = job.place.setting, job.place.slug, job.staging
     table = csv_lines(long_table(rows, records, lost, setting, job.place.coordinates))
     stage.keep("results.csv", slug, table)
@@ -173,7 +177,7 @@ def _part(job: BoardJob, content: BoardContent, row: Row, runs: Sequence[Record]
     first = first_runs(runs).get(row.method)
     pictures = panels_of(job.task).failures(first) if first and job.pictures else None
     failures = Failures(pictures, "") if pictures else Failures(Markup(""), why_no_failures(runs, job.pictures))
-    shown = content.shown[row.method]
+    shown = content.shown[row.key]
     return method_part(job.place, row, shown, content.columns, content.spec, content.clusters, content.strata, failures)
 
 
@@ -186,16 +190,24 @@ def _unnamed(reason: str) -> str:
     return f"{shown}; the message is only in the log of the run, since it may name files"
 
 
+def _audit(job: BoardJob, records: Sequence[Record]) -> BoardFindings | None:
+    """Return the audit of the manifest that the records answer."""
+    manifest = records[0].digests.manifest if records else ""
+    audit = next((audit for audit in job.audits if audit.manifest == manifest), None)
+    return audit if audit is None or job.pictures else audit.redacted()
+
+
 def _content(
-    job: BoardJob, rows: Sequence[Row], records: Sequence[Record], runs: Mapping[str, list[Record]], left_out: Sequence[str]
+    job: BoardJob,
+    rows: Sequence[Row],
+    records: Sequence[Record],
+    runs: Mapping[str, list[Record]],
+    audit: BoardFindings | None,
+    left_out: Sequence[str],
 ) -> BoardContent:
     task, panels = job.task, panels_of(job.task)
     spec, columns = spec_of(task, task.primary), columns_of(task.metrics, task.primary)
     axis = axis_of(spec, rows)
-    manifest = records[0].digests.manifest if records else ""
-    audit = next((audit for audit in job.audits if audit.manifest == manifest), None)
-    if audit is not None and not job.pictures:
-        audit = audit.redacted()
     drawn = chosen(rows, task.registry.controls)
     return BoardContent(
         place=job.place,
@@ -204,8 +216,8 @@ def _content(
         spec=spec,
         axis=axis,
         controls=task.registry.controls,
-        manifest=manifest,
-        shown={row.method: show(row, runs.get(row.method, []), columns, axis) for row in rows},
+        manifest=records[0].digests.manifest if records else "",
+        shown={row.key: show(row, [] if row.status == "theory" else runs.get(row.method, []), columns, axis) for row in rows},
         strata=by_stratum([record for record in records if record.ended]),
         dataset=job.dataset,
         audit=audit,

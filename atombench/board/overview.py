@@ -106,7 +106,7 @@ def start_page(over: Overview) -> str:
         filters=_filters(over.boards),
         axis_labels=labels,
         heading=heading,
-        marks_of_inputs=list(dict.fromkeys(f"{name}-blind" for task in over.tasks for name in find_task(task).inputs)),
+        marks_of_inputs=list(dict.fromkeys(name for task in over.tasks for name in find_task(task).inputs)),
         leads=[panels.lead for _, panels in over.panels() if panels.lead],
         notes=[note for _, panels in over.panels() for note in panels.notes],
         sections=[panels.sections(over.results(name)) for name, panels in over.panels()],

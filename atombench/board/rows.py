@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
 from atombench.board.standings import rank
+from atombench.pages.marks import AT_CEILING, CONFIRMED, EXTRA_DATA, NO_CODE, ONE_SEED, USES, Mark, same_answers
 from atombench.pages.row import CHANCE, Number, Row
-from atombench.records.blindness import blind
-from atombench.records.metric import Key
+from atombench.records.metric import Key, MetricSpec
 from atombench.records.record import Metric, Record
 from atombench.records.run_list import LostRun
+from atombench.records.verdicts import Verdict, verdicts
 from atombench.statistics.bootstrap import Estimate, estimates
 from atombench.statistics.comparison import Comparison, Standing
 from atombench.tasks.task import Task, spec_of
@@ -20,34 +22,89 @@ from atombench.tasks.task import Task, spec_of
 MOST_PARAMETERS = 1e15  # larger numbers are not credible
 
 
-def make_rows(task: Task, records: Sequence[Record], lost: Sequence[LostRun] = ()) -> tuple[list[Row], list[Comparison]]:
-    """Return the rows of one board (best first, then incomplete and failed methods, chance last) and the comparisons.
+def make_rows(
+    task: Task,
+    records: Sequence[Record],
+    lost: Sequence[LostRun] = (),
+    confirmed: Collection[str] = (),
+    ceiling: float | None = None,
+) -> tuple[list[Row], list[Comparison]]:
+    """Return the rows of one board (best first, then unranked, incomplete and failed methods, chance last) and comparisons.
+
+    Self-reported scores are not ranked, because anyone can compute the labels of a public board, unless a maintainer has
+    confirmed them on a secret board.
 
     Args:
         task: task of the board.
         records: all records of one board, sorted by run.
         lost: runs of the board that ended without a record.
+        confirmed: digests of the prediction files that are confirmed.
+        ceiling: best primary score that answers from the pixels alone can have; None if unknown.
     """
     spec = spec_of(task, task.primary)
-    unranked = {run.run.method for run in lost}
+    lacking = {run.run.method for run in lost}
+    unranked = lacking | {record.run.method for record in records if not _counts(record, confirmed)}
     pairs, standings = rank([record for record in records if record.run.method not in unranked], spec, task.references)
-    marks = blind(records, spec)
+    found, copies = verdicts(records, spec), _copies(records)
     by_method = {name: list(runs) for name, runs in groupby(records, key=lambda record: record.run.method)}
     rows = []
-    for method in sorted({*by_method, *unranked}):
+    for method in sorted({*by_method, *lacking}):
         lost_runs = [run for run in lost if run.run.method == method]
         runs = by_method.get(method, [])
-        rows.append(_row(task, method, runs, lost_runs, standings.get(method), marks.get(method, [])))
+        row = _row(task, method, runs, lost_runs, standings.get(method), found.get(method, []))
+        is_confirmed = bool(runs) and all(run.digests.predictions in confirmed for run in runs)
+        rows.append(replace(row, marks=[*_marks(row, is_confirmed, spec, ceiling), *copies.get(method, [])]))
     sign = -1.0 if spec.higher_is_better else 1.0
     return [*sorted(rows, key=lambda row: _order(row, sign)), *_chance(task, records)], pairs
 
 
+def _counts(record: Record, confirmed: Collection[str]) -> bool:
+    """Return whether a record is ranked: it was measured here, or its answers are confirmed."""
+    return record.origin != "self-reported" or record.digests.predictions in confirmed
+
+
+def _marks(row: Row, confirmed: bool, spec: MetricSpec, ceiling: float | None) -> list[Mark]:
+    """Return the marks of a row in the order in which they are shown."""
+    marks = [CONFIRMED] if confirmed else []
+    marks += [Mark(verdict.mark, USES[verdict.state]) for verdict in row.verdicts if verdict.mark]
+    if row.origin == "measured":
+        return marks
+    number = row.primary
+    if ceiling is not None and number is not None and (number.value - ceiling) * (1 if spec.higher_is_better else -1) >= 0:
+        marks.append(AT_CEILING)
+    if row.card and len(row.seeds) == 1 and row.card.get("parameters"):
+        marks.append(ONE_SEED)
+    if row.card.get("extra_data"):
+        marks.append(EXTRA_DATA)
+    if row.origin == "self-reported" and row.card.get("code", "none") == "none":
+        marks.append(NO_CODE)
+    return marks
+
+
+def _copies(records: Sequence[Record]) -> dict[str, list[Mark]]:
+    """Return the mark of each submission with the same answers as another method."""
+    owners: dict[str, list[Record]] = {}
+    for record in records:
+        if record.ended and record.answers:
+            owners.setdefault(record.answers, []).append(record)
+    marks: dict[str, list[Mark]] = {}
+    for equal in owners.values():
+        for record in equal:
+            others = sorted({other.run.method for other in equal} - {record.run.method})
+            if record.origin != "measured" and others and record.run.method not in marks:
+                marks[record.run.method] = [same_answers(", ".join(others))]
+    return marks
+
+
 def _order(row: Row, sign: float) -> tuple[int, float, str]:
     value = sign * row.primary.value if row.primary else math.inf
-    return ("complete", "incomplete", "failed").index(row.status), value, row.method
+    unranked = row.status == "complete" and row.standing is None
+    return ("complete", "unranked", "incomplete", "failed").index("unranked" if unranked else row.status), value, row.method
 
 
-def _row(task: Task, method: str, runs: list[Record], lost: list[LostRun], standing: Standing | None, marks: list[str]) -> Row:
+def _row(
+    task: Task, method: str, runs: list[Record], lost: list[LostRun], standing: Standing | None, found: list[Verdict]
+) -> Row:
     complete = [run for run in runs if run.ended]
     failed: list[Record | LostRun] = [*(run for run in runs if not run.ended), *lost]
     return Row(
@@ -61,7 +118,8 @@ def _row(task: Task, method: str, runs: list[Record], lost: list[LostRun], stand
         reasons=[f"seed {run.run.seed}: {run.reason or 'no reason was recorded'}" for run in failed],
         numbers=pooled(complete),
         standing=standing,
-        marks=marks,
+        marks=[],
+        verdicts=found,
         facts=_facts(complete),
         newest=max((cost.started for run in runs for cost in run.costs), default=""),
         card=next((run.card for run in runs if run.card), {}),
@@ -93,7 +151,7 @@ def _chance(task: Task, records: Sequence[Record]) -> list[Row]:
     if not numbers:
         return []
     note = "theoretical expectation for random answers"
-    return [Row(CHANCE, "theory", "measured", "theory", task.primary, note, [], [], numbers, None, [], {}, "", {})]
+    return [Row(CHANCE, "theory", "measured", "theory", task.primary, note, [], [], numbers, None, [], [], {}, "", {})]
 
 
 def _facts(runs: Sequence[Record]) -> dict[str, float]:

@@ -51,6 +51,7 @@ class SiteContent:
         lost: runs that ended without a record.
         published: files with published results, by task.
         left_out: files that are not shown, with the reason.
+        confirmed: digests of the prediction files whose scores a maintainer has confirmed.
     """
 
     listed: Mapping[str, Sequence[RunEntry]]
@@ -59,6 +60,7 @@ class SiteContent:
     lost: Sequence[LostRun] = ()
     published: Mapping[str, Path] = field(default_factory=dict)
     left_out: Sequence[str] = ()
+    confirmed: frozenset[str] = frozenset()
 
 
 def build_site(content: SiteContent, out: Path, processes: int = 1) -> None:
@@ -148,6 +150,7 @@ def _plan(content: SiteContent, findings: Sequence[Findings], cards: Mapping[str
             links=links,
             places=list(places.values()),
             staging=stage,
+            confirmed=content.confirmed,
         )
         groups.setdefault(board, []).append(job)
     return _Plan(list(groups.values()), links, unknown)

@@ -6,9 +6,9 @@ from collections.abc import Collection, Sequence
 
 import pandas as pd
 
-from atombench.records.blindness import complete_samples
 from atombench.records.metric import MetricSpec
 from atombench.records.record import Record
+from atombench.records.verdicts import complete_samples
 from atombench.statistics.comparison import Comparison, Standing, compare
 
 COLUMNS = ["board", "first", "second", "difference", "ci_low", "ci_high", "p", "p_holm", "distinct"]

@@ -46,7 +46,7 @@ def long_table(
     for record in records:
         runs.setdefault(record.run.method, []).append(record)
     for row in rows:
-        own_runs = runs.get(row.method, [])
+        own_runs = [] if row.status == "theory" else runs.get(row.method, [])
         lines += [line for run in own_runs for line in _single(run)]
         lines += _means(row, sum(run.ended for run in own_runs))
     lines += [_failed(run.run.method, run.run.seed, "measured") for run in lost]

@@ -8,8 +8,9 @@ import typer
 from atombench.audit.listed import load_audits
 from atombench.board.site import SiteContent, build_site
 from atombench.commands.arguments import REGISTRY_DEFAULT, Log, Registry
-from atombench.io.paths import PAPER_TABLES, shipped
+from atombench.io.paths import PAPER_TABLES, SECRET_LOG, shipped
 from atombench.progress import available_threads, log_to, logger
+from atombench.records.confirmations import confirmed_files, read_log
 from atombench.records.run_list import load_lost, settings_listed
 from atombench.tasks.table import DEFAULT
 from atombench.volumes.registry import read_registry
@@ -20,6 +21,7 @@ def run(
     out: Annotated[Path, typer.Option(help="Output folder for the pages.")],
     registry: Registry = REGISTRY_DEFAULT,
     paper: Annotated[Path, typer.Option(help="Published results for the atom task (CSV).")] = PAPER_TABLES,
+    confirmations: Annotated[Path, typer.Option(help="Log of scorings on secret boards (CSV).")] = SECRET_LOG,
     threads: Annotated[
         int | None, typer.Option(help="Number of worker processes; default: all available CPU cores.", min=1)
     ] = None,
@@ -35,6 +37,7 @@ def run(
         lost=load_lost(runs),
         published={DEFAULT: shipped(paper)},
         left_out=left_out,
+        confirmed=confirmed_files(read_log(confirmations)),
     )
     build_site(content, out, threads or available_threads())
     logger.info("board %s: %d settings", out / "index.html", len(content.listed))

@@ -3,9 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
-from numpy.typing import NDArray
 
 from atombench.commands.arguments import (
     BoardName,
@@ -25,9 +23,10 @@ from atombench.commands.arguments import (
 from atombench.commands.drawn import load_drawn
 from atombench.engine import contract
 from atombench.engine.answers import Answers, check_answers, save_answers
-from atombench.engine.exchanges import answer_exchanged, save_exchanged
+from atombench.engine.exchanges import Mixed, save_exchanged, split_answers
 from atombench.engine.failure import MethodFailure, own_faults
 from atombench.engine.registry import confinement
+from atombench.engine.secret_key import key_of_order
 from atombench.engine.weights import Bundle, load_bundle
 from atombench.errors import DataError
 from atombench.io.files import file_digest, write_json
@@ -55,7 +54,7 @@ def run(
     threads: Threads = 1,
     log: Log = None,
 ) -> None:
-    """Answer all test queries; the method receives them in random order."""
+    """Answer all test queries; the method receives them in random order, mixed with exchanged cases if it is learned."""
     log_to(log)
     name, task, drawn = load_drawn(board, manifest)
     entry = task.registry.entry(method)
@@ -74,19 +73,22 @@ def run(
         _check_bundle(bundle, task, name, weights)
         with own_faults("predicting"):
             hint = task.hint(curated, drawn) if entry.oracle else None
-            answers = _answers(built, bundle.weights, asked.queries, hint, resources)
-            _check(task, answers, count)
-            spent = meter.read()
-            swapped = entry.learned or task.registry.is_external(method)  # submitted methods cannot opt out
-            kept = answer_exchanged(task, built, bundle.weights, asked.queries, resources) if swapped else {}
+            external = task.registry.is_external(method)  # submitted methods cannot opt out of exchanges
+            mixed = Mixed.only(asked.queries, count)
+            if entry.learned or external:
+                mixed = task.mix(asked.queries, drawn, key_of_order() if external else "")
+            answers = _answers(built, bundle.weights, mixed.queries, hint, resources)
+            _check(task, answers, len(mixed))
+            own, kept = split_answers(task, answers, mixed, asked.order)
     except MethodFailure as failure:
         save_answers(out, Answers(), source, count)
-        save_exchanged(swaps, {}, source, count)
+        save_exchanged(swaps, {}, source)
         write_json(cost, {"facts": confinement(built), "cost": meter.read().model_dump(), "failure": str(failure)})
         logger.warning("%s seed %d failed: %s", method, seed, failure)
         return
-    save_answers(out, answers.in_manifest_order(asked.order), source, count)
-    save_exchanged(swaps, _sorted(kept, asked.order), source, count)
+    save_answers(out, own, source, count)
+    save_exchanged(swaps, kept, source)
+    spent = meter.read().of_share(count / len(mixed))
     write_json(cost, {"facts": dict(answers.about), "cost": spent.model_dump()})
     logger.info("predicted %s seed %d: %d queries in %.1f s", method, seed, count, spent.seconds)
 
@@ -98,10 +100,6 @@ def _answers(
         return method.predict(weights, queries, resources)
     answers: Answers = method.predict_knowing(hint, resources)  # type: ignore[attr-defined]  # only oracles have it
     return answers
-
-
-def _sorted(kept: dict[str, Answers], order: NDArray[np.int64]) -> dict[str, Answers]:
-    return {name: answers.in_manifest_order(order) for name, answers in kept.items()}
 
 
 def _check(task: Task, answers: Answers, queries: int) -> None:

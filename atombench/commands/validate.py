@@ -8,9 +8,9 @@ import typer
 
 from atombench.commands.arguments import Log
 from atombench.errors import DataError
+from atombench.io.text import one_line
 from atombench.progress import log_to
 from atombench.submissions.guarded import guarded_validate
-from atombench.submissions.problems import printable
 from atombench.tasks.made_board import RESULTS
 
 Folders = Annotated[list[Path], typer.Argument(help="Submission folders.")]
@@ -30,7 +30,7 @@ def run(
     for folder in folders:
         summary, problems = guarded_validate(folder, [*(queries or ()), Path("queries")], results)
         count += len(problems)
-        name = printable(folder.name)
+        name = one_line(folder.name)
         for line in problems or [f"valid ({summary})"]:
             sys.stdout.write(f"{name}: {line}\n")
     if count:

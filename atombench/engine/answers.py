@@ -5,6 +5,7 @@ A task defines its fields once (`Field`). Checks, prediction files, the sandbox 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -207,23 +208,43 @@ def load_answers(path: Path, fields: Sequence[Field], source: Mapping[str, str],
         DataError: the file is damaged, has another source, lacks queries, or contains invalid values.
     """
     table = read_parquet(path)
-    about = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
-    for name, expected in source.items():
-        if about.get(name) != expected:
-            msg = f"{path} was computed with {name} {about.get(name)}, expected {expected}; predict again"
-            raise DataError(msg)
+    about = check_source(path, table, source)
     names = [field.name for field in fields if field.name in table.column_names]
     if names and not np.array_equal(table[QUERY].to_numpy(), np.arange(queries)):
         msg = f"{path} must contain queries 0 to {queries - 1} in this order, but has {table.num_rows} rows"
         raise DataError(msg)
     widths = {field.name: field.width for field in fields}
-    arrays = {name: _unpacked(table[name].combine_chunks(), widths[name]) for name in names}
+    arrays = {name: unpacked(table[name].combine_chunks(), widths[name]) for name in names}
     answers = Answers.of(arrays, about.get(PROBABILITIES) == "true")
     check_answers(answers, fields, queries)
     return answers
 
 
-def _unpacked(column: pa.Array, width: int | None) -> Column:
+def answers_digest(answers: Answers) -> str:
+    """Return the SHA-256 of the fields of answers, by which copies are recognised."""
+    digest = hashlib.sha256()
+    for name, array in sorted(answers.arrays.items()):
+        parts = [array.values, array.lengths] if isinstance(array, Ragged) else [array]
+        digest.update(name.encode() + b"\0" + b"".join(np.ascontiguousarray(part).tobytes() for part in parts))
+    return digest.hexdigest()
+
+
+def check_source(path: Path, table: pa.Table, source: Mapping[str, str]) -> dict[str, str]:
+    """Return the metadata of a table.
+
+    Raises:
+        DataError: the table was computed from another source.
+    """
+    about = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
+    for name, expected in source.items():
+        if about.get(name) != expected:
+            msg = f"{path} was computed with {name} {about.get(name)}, expected {expected}; predict again"
+            raise DataError(msg)
+    return about
+
+
+def unpacked(column: pa.Array, width: int | None) -> Column:
+    """Return a column of a Parquet file as an array (M, width), or as `Ragged` without a width."""
     values = column.flatten().to_numpy()
     if width is None:
         return Ragged(values, np.diff(column.offsets.to_numpy()))

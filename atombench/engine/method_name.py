@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from atombench.errors import ConfigError
+from atombench.records.run import RESERVED
 
 PATTERN = re.compile(r"(?P<name>[a-z0-9-]+)(\+(?P<variant>[a-z0-9-]+))?(@(?P<source>[a-z0-9-]+))?")
 
@@ -29,11 +30,14 @@ class MethodName:
         """Split the name of a method into its parts.
 
         Raises:
-            ConfigError: the text is not of the form NAME or NAME+VARIANT, optionally followed by @DATASET.
+            ConfigError: the text is not of the form NAME or NAME+VARIANT, optionally followed by @DATASET, or is reserved.
         """
         match = PATTERN.fullmatch(text)
         if match is None:
             msg = f"expected a method such as regismcan or regismcan+wide (a-z, 0-9 and -), got {text!r}"
+            raise ConfigError(msg)
+        if match["name"] in RESERVED:
+            msg = f"the name {match['name']!r} is reserved for rows that are not methods"
             raise ConfigError(msg)
         return MethodName(match["name"], match["variant"] or "", match["source"] or "")
 

@@ -5,6 +5,7 @@ An environment variable names the file of the key, which must be readable by its
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import secrets
@@ -40,6 +41,15 @@ def read_key() -> str:
         msg = f"{path} is not a key: expected {2 * KEY_BYTES} hexadecimal digits; `atombench new-key FILE` creates one"
         raise ConfigError(msg)
     return text
+
+
+def key_of_order() -> str:
+    """Return what keys the order of mixed cases: a digest of the maintainer's key, or empty text without one.
+
+    Raises:
+        ConfigError: a key is set, but is not valid, or other users can read it.
+    """
+    return hashlib.sha256(f"order {read_key()}".encode()).hexdigest() if os.environ.get(VARIABLE) else ""
 
 
 def new_key(path: Path) -> None:

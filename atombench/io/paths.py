@@ -9,6 +9,7 @@ METHOD_OPTIONS = Path("config/methods.yaml")
 RUN = Path("config/config.yaml")
 PAPER_TABLES = Path("leaderboard/published/paper-tables.csv")
 SUBMISSIONS = Path("leaderboard/submissions")
+SECRET_LOG = Path("leaderboard/secret-board-log.csv")
 CONSTRAINTS = Path("constraints.txt")
 
 _PACKAGE = Path(__file__).parents[1]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from atombench.pages.marks import Mark
 from atombench.records.metric import Key
 from atombench.records.record import Origin
+from atombench.records.verdicts import Verdict
 from atombench.statistics.comparison import Standing
 
 CHANCE = "chance"
@@ -34,8 +36,9 @@ class Row:
         ranked: key of the primary metric.
         reasons: reasons of failed runs.
         numbers: mean over seeds, by protocol and metric.
-        standing: rank and tie group; None unless the method is complete.
-        marks: inputs that the method does not use.
+        standing: rank and tie group; None unless the method is complete and ranked.
+        marks: marks beside its name.
+        verdicts: whether it uses its inputs.
         facts: parameters, seconds and MiB; unknown values are absent.
         newest: start time of the newest run; empty if unknown.
         card: card of a submitted method.
@@ -51,10 +54,16 @@ class Row:
     reasons: list[str]
     numbers: Mapping[Key, Number]
     standing: Standing | None
-    marks: list[str]
+    marks: Sequence[Mark]
+    verdicts: Sequence[Verdict]
     facts: Mapping[str, float]
     newest: str
     card: Mapping[str, Any]
+
+    @property
+    def key(self) -> str:
+        """Identity of the row on its board: the name of the method, or one that no method can have."""
+        return f"theory: {self.method}" if self.status == "theory" else self.method
 
     @property
     def primary(self) -> Number | None:

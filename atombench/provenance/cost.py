@@ -34,6 +34,10 @@ class Cost(BaseModel):
     dirty: bool | None
     attempts: int = 1
 
+    def of_share(self, share: float) -> Cost:
+        """Return the cost of a share of the work: the time in proportion, and the same memory."""
+        return self.model_copy(update={"seconds": round(self.seconds * share, 3)})
+
 
 class Meter:
     """Measures the cost of a step from the creation of the meter."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 STRICT, PUBLISHED = "strict", "published"
-EXCHANGED = "-swap"  # end of the protocol under which answers to exchanged inputs are scored
+SWAP, SHIFT = "-swap", "shift"  # end of the protocols of swapped inputs, and the protocol of moved ones
+OWN = "own_"  # begins the name of a metric of the true queries about which an exchange asks, for comparison
 Unit = Literal["share", "number", "mm", "voxel", "degree", "percent", "seconds", "count", "mebibytes"]
 Statistic = Literal["mean", "median"]
 Key = tuple[str, str]
@@ -57,9 +58,18 @@ class MetricSpec:
 
 
 def exchange_protocol(name: str) -> str:
-    """Return the protocol under which answers to an exchange are scored.
+    """Return the protocol under which answers to cases with a swapped input are scored.
 
     >>> exchange_protocol("volume")
     'volume-swap'
     """
-    return f"{name}{EXCHANGED}"
+    return f"{name}{SWAP}"
+
+
+def is_exchange(protocol: str) -> bool:
+    """Return whether answers to exchanged cases are scored under a protocol.
+
+    >>> is_exchange("volume-swap"), is_exchange("strict")
+    (True, False)
+    """
+    return protocol == SHIFT or protocol.endswith(SWAP)

@@ -141,6 +141,7 @@ class Evaluation:
     reliability: list[ReliabilityBin] = field(default_factory=list)
     errors: dict[str, list[float]] = field(default_factory=dict)
     own: dict[str, Any] = field(default_factory=dict)
+    answers: str = ""
 
 
 class Record(FrozenModel):
@@ -166,6 +167,7 @@ class Record(FrozenModel):
     errors: dict[str, list[float]] = Field(default={}, description="0th, 5th, ... 100th percentile of each error")
     curve: list[dict[str, float]] = Field(default=[], description="training curve, thinned to at most 64 validations")
     own: dict[str, Any] = Field(default={}, description="data for the pages of the task")
+    answers: str = Field(default="", description="SHA-256 of the best answer to each query; equal for copies in any format")
 
     @model_validator(mode="after")
     def _numbers_belong_to_its_clusters(self) -> Record:

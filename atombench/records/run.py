@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 
+from pydantic import field_validator
+
 from atombench.errors import DataError
 from atombench.io.schema import FrozenModel
 from atombench.records.board import CLEAN, Board, Setting, quoted, unquoted
 
+RESERVED = frozenset({"chance", "uniform-chance", "theory", "published"})
+"""Names of rows that are not methods. No run may have one, so that the name of a method identifies its rows."""
 KEY = re.compile(r"(?P<setting>.+)/(?P<method>[^/]+)/seed(?P<seed>-?[0-9]+)", re.DOTALL)
 
 
@@ -20,6 +24,14 @@ class Run(FrozenModel):
     method: str
     seed: int
     condition: str = CLEAN
+
+    @field_validator("method")
+    @classmethod
+    def _not_reserved(cls, name: str) -> str:
+        if re.split("[+@]", name)[0] in RESERVED:
+            msg = f"the name {name!r} is reserved for rows that are not methods"
+            raise ValueError(msg)
+        return name
 
     @staticmethod
     def of(board: Board, method: str, seed: int, condition: str = CLEAN) -> Run:

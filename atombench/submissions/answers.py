@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from atombench.engine.answers import QUERY, Answers, Column, Ragged
 from atombench.errors import DataError
-from atombench.submissions.arrays import Arrays, Expected, read_arrays
+from atombench.submissions.arrays import Arrays, Content, Expected, read_arrays
 from atombench.submissions.form import Form
 from atombench.submissions.problems import Problems
 
 
 def read_answers(
-    path: Path, form: Form, ids: Sequence[str], probabilities: bool, place: str, problems: Problems
+    content: Content, form: Form, ids: Sequence[str], probabilities: bool, place: str, problems: Problems
 ) -> Answers | None:
     """Read a prediction file and check it; all problems are added to `problems`.
 
     Args:
-        path: prediction file (Parquet, CSV or npz).
+        content: content of the prediction file (Parquet, CSV or npz).
         form: columns of submissions to the task.
         ids: names of the queries of the board, in order.
         probabilities: whether the submission declares its scores to be probabilities.
@@ -33,7 +32,7 @@ def read_answers(
     """
     before = len(problems.lines)
     try:
-        arrays = read_arrays(path, Expected(len(ids), form.widths, form.whole))
+        arrays = read_arrays(content, Expected(len(ids), form.widths, form.whole))
     except DataError as error:
         problems.add(place, str(error))
         return None

@@ -5,11 +5,13 @@ Sizes are checked before decompression, declared sizes are verified, and no code
 
 from __future__ import annotations
 
+import hashlib
+import io
 import re
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -70,24 +72,56 @@ class Expected:
             raise DataError(unknown_name("column", name[:60], [QUERY, *self.widths]))
 
 
-def read_arrays(path: Path, expected: Expected) -> Arrays:
-    """Read a prediction file; `query` (M,) holds query names, every other array is numeric with shape (M, width).
+@dataclass(frozen=True)
+class Content:
+    """The content of a prediction file, read once: its digest and its numbers are of the same bytes.
+
+    Attributes:
+        suffix: of the file's name, such as `.parquet`.
+        data: all bytes.
+        digest: SHA-256 of them.
+    """
+
+    suffix: str
+    data: bytes = field(repr=False)
+    digest: str
+
+    @staticmethod
+    def read(path: Path, expected: Expected) -> Content:
+        """Read a file.
+
+        Raises:
+            DataError: the file is larger than any valid answers, or cannot be read.
+        """
+        largest = _largest(path, expected)
+        try:
+            with path.open("rb") as stream:
+                data = stream.read(largest + 1)
+        except OSError as error:
+            raise DataError(error.strerror or "cannot be read") from error
+        if len(data) > largest:
+            msg = f"the file has {path.stat().st_size} bytes; answers to {expected.rows} queries need at most {largest}"
+            raise DataError(msg)
+        return Content(path.suffix, data, hashlib.sha256(data).hexdigest())
+
+
+def read_arrays(content: Content, expected: Expected) -> Arrays:
+    """Return the arrays of a prediction file; `query` (M,) holds query names, every other array is numeric, (M, width).
 
     Raises:
-        DataError: the file is damaged or too large, its content does not match its suffix, or it holds unexpected columns.
+        DataError: the file is damaged, its content does not match its suffix, or it holds unexpected columns.
     """
-    readers: dict[str, Callable[[Path, Expected], Arrays]] = {".parquet": _parquet, ".csv": _csv, ".npz": _npz}
-    reader = readers.get(path.suffix)
+    readers: dict[str, Callable[[bytes, Expected], Arrays]] = {".parquet": _parquet, ".csv": _csv, ".npz": _npz}
+    reader = readers.get(content.suffix)
     if reader is None:
-        msg = f"expected a file with the suffix {', '.join(readers)}, got {path.suffix or 'no suffix'}"
+        msg = f"expected a file with the suffix {', '.join(readers)}, got {content.suffix or 'no suffix'}"
         raise DataError(msg)
-    check_size(path, expected)
     try:
-        arrays = reader(path, expected)
+        arrays = reader(content.data, expected)
     except DataError:
         raise
     except (Exception, MemoryError) as error:  # readers raise undocumented exceptions on damaged files
-        kind = {".parquet": "Parquet", ".csv": "CSV in UTF-8", ".npz": "npz"}[path.suffix]
+        kind = {".parquet": "Parquet", ".csv": "CSV in UTF-8", ".npz": "npz"}[content.suffix]
         msg = f"is not a valid {kind} file: {error or type(error).__name__}"
         raise DataError(msg) from error
     if QUERY not in arrays:
@@ -95,26 +129,15 @@ def read_arrays(path: Path, expected: Expected) -> Arrays:
     return arrays
 
 
-def check_size(path: Path, expected: Expected) -> None:
-    """Check the size of a file before reading it.
-
-    Raises:
-        DataError: the file is larger than any valid answers, or cannot be accessed.
-    """
+def _largest(path: Path, expected: Expected) -> int:
+    """Return the size in bytes that no valid file exceeds."""
     per_number = BYTES_PER_CSV_NUMBER if path.suffix == ".csv" else 2 * BYTES_PER_NUMBER
-    largest = expected.numbers * per_number + SPARE_BYTES
-    try:
-        size = path.stat().st_size
-    except OSError as error:
-        raise DataError(error.strerror or "cannot be read") from error
-    if size > largest:
-        msg = f"the file has {size} bytes; answers to {expected.rows} queries need at most {largest}"
-        raise DataError(msg)
+    return expected.numbers * per_number + SPARE_BYTES
 
 
-def _parquet(path: Path, expected: Expected) -> Arrays:
+def _parquet(data: bytes, expected: Expected) -> Arrays:
     limits = {"thrift_string_size_limit": 1 << 22, "thrift_container_size_limit": 1 << 18}
-    with pq.ParquetFile(path, memory_map=False, read_dictionary=[QUERY], **limits) as file:
+    with pq.ParquetFile(pa.BufferReader(data), read_dictionary=[QUERY], **limits) as file:
         metadata = file.metadata
         _check_rows(metadata.num_rows, expected)
         for name in file.schema_arrow.names:
@@ -152,9 +175,8 @@ def _check_texts(table: pa.Table, expected: Expected) -> None:
         raise DataError(msg)
 
 
-def _csv(path: Path, expected: Expected) -> Arrays:
-    with path.open("rb") as stream:
-        head = stream.readline(LONGEST_HEADER)
+def _csv(data: bytes, expected: Expected) -> Arrays:
+    head = io.BytesIO(data).readline(LONGEST_HEADER)
     if b"\0" in head or head.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise DataError("the file is not text in UTF-8; UTF-16 and binary files cannot be read")
     try:
@@ -173,7 +195,7 @@ def _csv(path: Path, expected: Expected) -> Arrays:
     whole = {name for name in names if _base(name) in expected.whole}
     types = {name: pa.string() if name == QUERY else pa.int64() if name in whole else pa.float64() for name in names}
     table = pa.csv.read_csv(
-        path,
+        pa.BufferReader(data),
         read_options=pa.csv.ReadOptions(use_threads=False, block_size=1 << 24),
         parse_options=pa.csv.ParseOptions(quote_char=False, ignore_empty_lines=False),
         convert_options=pa.csv.ConvertOptions(column_types=types, null_values=[], strings_can_be_null=False),
@@ -285,9 +307,9 @@ def _numbers(name: str, column: pa.ChunkedArray, expected: Expected) -> NDArray[
     return np.asarray(column.to_numpy())
 
 
-def _npz(path: Path, expected: Expected) -> Arrays:
+def _npz(data: bytes, expected: Expected) -> Arrays:
     arrays: Arrays = {}
-    with zipfile.ZipFile(path) as archive:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
         for member in archive.infolist():
             name = member.filename.removesuffix(".npy")
             if name == member.filename:

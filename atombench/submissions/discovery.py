@@ -9,9 +9,10 @@ from pathlib import Path
 
 from atombench.engine.external import FILE
 from atombench.io.paths import SUBMISSIONS
+from atombench.io.text import one_line
 from atombench.records.board import Board
 from atombench.records.run import Run
-from atombench.submissions.problems import Problems, printable
+from atombench.submissions.problems import Problems
 from atombench.submissions.reserved import reserved
 from atombench.submissions.schema import Submission
 from atombench.submissions.validate import read_submission
@@ -61,7 +62,7 @@ def pick_up(boards: Collection[Board], named: Collection[str] = (), root: Path |
         if submission is None or not _usable(submission, folder, named):
             if submission is None or submission.method is None:
                 reason = "; ".join(problems.lines) or "the name is already used by a method of the run"
-                picked.left_out.append(f"{printable(str(folder))}: {reason}")
+                picked.left_out.append(f"{one_line(str(folder))}: {reason}")
             continue
         picked.state[submission.name] = _state(folder, problems)
         for board in submission.boards:

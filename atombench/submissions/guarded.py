@@ -13,7 +13,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from atombench.submissions.problems import Problems, printable
+from atombench.io.text import one_line
+from atombench.submissions.problems import Problems
 from atombench.submissions.validate import validate
 from atombench.tasks.made_board import RESULTS
 
@@ -83,7 +84,7 @@ def main() -> None:
     if submission is not None:
         count = len(submission.boards)
         what = f"{count} boards, seeds {submission.seeds}" if count else "a method, which this check does not run"
-    sys.stdout.write(json.dumps({"what": printable(what), "problems": problems}))
+    sys.stdout.write(json.dumps({"what": one_line(what), "problems": problems}))
 
 
 if __name__ == "__main__":

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from atombench.io.text import one_line
+
 SHOWN = 5  # rows listed per problem
-LONGEST = 300
 
 
 @dataclass
@@ -22,7 +22,7 @@ class Problems:
 
     def add(self, place: str, text: str) -> None:
         """Add a problem; text from files is shortened and control characters are removed."""
-        line = f"{printable(place)}: {printable(text)}"
+        line = f"{one_line(place)}: {one_line(text)}"
         if line not in self.lines:
             self.lines.append(line)
 
@@ -36,10 +36,3 @@ class Problems:
 
     def __bool__(self) -> bool:
         return bool(self.lines)
-
-
-def printable(text: str) -> str:
-    """Return a text on one line, shortened, without control characters of terminals or of text direction."""
-    clean = "".join(c if unicodedata.category(c)[0] != "C" else " " if c.isspace() else "?" for c in text[: 4 * LONGEST])
-    clean = " ".join(clean.split())
-    return clean if len(clean) <= LONGEST else clean[: LONGEST - 1] + "…"

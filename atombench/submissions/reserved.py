@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from functools import cache
 
+from atombench.records.run import RESERVED
 from atombench.tasks.table import TASKS, find_task
-
-ROWS = frozenset({"chance", "uniform-chance"})
 
 
 @cache
 def reserved() -> frozenset[str]:
     """Return the reserved names of all tasks."""
-    return ROWS.union(*(find_task(name).methods for name in TASKS))
+    return RESERVED.union(*(find_task(name).methods for name in TASKS))

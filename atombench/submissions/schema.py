@@ -84,6 +84,7 @@ class Card(StrictModel):
         description="all data that the model was trained on, and whether they include test volumes"
     )
     compute: Sentences = Field(description="hardware and training time")
+    extra_data: bool = Field(default=False, description="whether it learned from data beyond the training part of the board")
 
 
 class Submission(Card):

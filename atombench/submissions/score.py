@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from atombench.engine.answers import Answers
 from atombench.errors import DataError
-from atombench.io.files import file_digest
 from atombench.io.paths import DATASETS
+from atombench.io.text import one_line
 from atombench.provenance.code import code_digest
 from atombench.records.board import Board
 from atombench.records.record import Digests, Header, Record, make_record
 from atombench.records.run import Run
-from atombench.submissions.problems import Problems, printable
+from atombench.submissions.problems import Problems
 from atombench.submissions.schema import Submission
-from atombench.submissions.validate import checked_answers, narrowed, read_submission
+from atombench.submissions.validate import CheckedAnswers, checked_answers, narrowed, read_submission
 from atombench.tasks.evaluate import evaluate
 from atombench.tasks.made_board import RESULTS, MadeBoard, load_board
 from atombench.tasks.task import modules_of
@@ -53,18 +52,18 @@ def score(
         raise DataError(msg)
     made: dict[Board, MadeBoard] = {}
     part = narrowed(submission, boards, seeds)
-    for entry, seed, path, answers in checked_answers(folder, part, problems, results=results):
-        board = Board.read(entry.board, submission.task)
+    for found in checked_answers(folder, part, problems, results=results):
+        board = Board.read(found.board.board, submission.task)
         if board not in made:
             made = {board: load_board(board, results)}
-        yield record_of(submission, seed, path, answers, made[board], registry or DATASETS)
+        yield record_of(submission, found, made[board], registry or DATASETS)
     if problems:
         raise DataError(refusal(folder, problems.lines))
 
 
 def refusal(folder: Path, lines: Sequence[str]) -> str:
     """Return an error message with all problems on one line."""
-    return f"{printable(folder.name)} is rejected: " + "; ".join(lines)
+    return f"{one_line(folder.name)} is rejected: " + "; ".join(lines)
 
 
 def refused_record(name: str, seed: int, reason: str, made: MadeBoard) -> Record:
@@ -72,12 +71,13 @@ def refused_record(name: str, seed: int, reason: str, made: MadeBoard) -> Record
     return make_record(_header(name, seed, made, ""), None, reason)
 
 
-def record_of(submission: Submission, seed: int, path: Path, answers: Answers, made: MadeBoard, registry: Path) -> Record:
-    """Score the answers of one prediction file, given in query order."""
+def record_of(submission: Submission, found: CheckedAnswers, made: MadeBoard, registry: Path) -> Record:
+    """Score the answers of one prediction file."""
     order = made.task.queries(made.data, made.manifest).order
     pictures = may_be_shown(made.board.dataset, registry) and not made.task.secret(made.board)
-    evaluation = evaluate(made.task, answers.in_manifest_order(order), made.data, made.manifest, pictures=pictures)
-    return make_record(_header(submission.name, seed, made, file_digest(path), submission), evaluation)
+    answers = found.answers.in_manifest_order(order)
+    evaluation = evaluate(made.task, answers, made.data, made.manifest, pictures=pictures)
+    return make_record(_header(submission.name, found.seed, made, found.digest, submission), evaluation)
 
 
 def _header(name: str, seed: int, made: MadeBoard, digest: str, submission: Submission | None = None) -> Header:

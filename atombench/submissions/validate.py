@@ -12,12 +12,11 @@ from pydantic import TypeAdapter, ValidationError
 from atombench.engine.answers import Answers
 from atombench.engine.external import FILE
 from atombench.errors import AtomBenchError, ConfigError, DataError, unknown_name
-from atombench.io.files import file_digest
 from atombench.io.schema import problem_lines, read_yaml
 from atombench.records.board import Board
 from atombench.records.layout import Layout
 from atombench.submissions.answers import read_answers
-from atombench.submissions.arrays import Expected, check_size
+from atombench.submissions.arrays import Content, Expected
 from atombench.submissions.contents import check_kinds, list_folder
 from atombench.submissions.form import form_of
 from atombench.submissions.problems import Problems
@@ -37,6 +36,16 @@ class Asked:
 
     digest: str
     ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CheckedAnswers:
+    """Valid answers to the queries of a board, in their order, and the digest of the file that they were read from."""
+
+    board: SubmittedBoard
+    seed: int
+    digest: str
+    answers: Answers
 
 
 def validate(
@@ -103,7 +112,7 @@ def read_submission(folder: Path, problems: Problems) -> Submission | None:
 
 def checked_answers(
     folder: Path, submission: Submission, problems: Problems, queries: Sequence[Path] = (), results: Path = RESULTS
-) -> Iterator[tuple[SubmittedBoard, int, Path, Answers]]:
+) -> Iterator[CheckedAnswers]:
     """Yield the answers of every board and seed; answers with problems are skipped."""
     contents: dict[str, str] = {}
     asked: dict[Board, Asked | None] = {}
@@ -118,25 +127,24 @@ def checked_answers(
             path = folder / entry.file
             if not _is_plain_file(path, folder) or questions is None:
                 continue  # already reported
-            digest = _digest(path, Expected(len(questions.ids), form.widths), entry.file, problems)
-            if (other := contents.setdefault(digest or use, use)) != use:
+            content = _content(path, Expected(len(questions.ids), form.widths), entry.file, problems)
+            if content is None:
+                continue
+            if (other := contents.setdefault(content.digest, use)) != use:
                 problems.add(
                     entry.file, f"has the same content for {use} as for {other}; seeds or boards may have been mixed up"
                 )
-            elif digest and (
-                answers := read_answers(path, form, questions.ids, submission.probabilities, entry.file, problems)
-            ):
-                yield board, entry.seed, path, answers
+            elif answers := read_answers(content, form, questions.ids, submission.probabilities, entry.file, problems):
+                yield CheckedAnswers(board, entry.seed, content.digest, answers)
 
 
-def _digest(path: Path, expected: Expected, place: str, problems: Problems) -> str:
-    """Return the SHA-256 of a prediction file; report a problem and return "" if it is too large or unreadable."""
+def _content(path: Path, expected: Expected, place: str, problems: Problems) -> Content | None:
+    """Return the content of a prediction file; report a problem and return None if it is too large or unreadable."""
     try:
-        check_size(path, expected)
-        return file_digest(path)
+        return Content.read(path, expected)
     except DataError as error:
         problems.add(place, str(error))
-        return ""
+        return None
 
 
 def _read_yaml(path: Path, problems: Problems) -> Submission | None:
@@ -162,7 +170,7 @@ def _check_facts(folder: Path, submission: Submission, problems: Problems) -> No
     if submission.protocol != protocol:
         problems.add(FILE, f"protocol: expected {protocol!r}, got {submission.protocol!r}; answer the current queries")
     if submission.name in reserved():
-        problems.add(FILE, f"name: {submission.name!r} is the name of a built-in method")
+        problems.add(FILE, f"name: {submission.name!r} is the name of a built-in method, or reserved")
     if submission.name != folder.resolve().name:
         problems.add(FILE, f"name: expected the folder name {folder.resolve().name!r}, got {submission.name!r}")
     if len(set(submission.seeds)) != len(submission.seeds):

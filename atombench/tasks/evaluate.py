@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from atombench.engine.answers import Answers
-from atombench.records.metric import EXCHANGED, Statistic
+from atombench.engine.answers import Answers, answers_digest
+from atombench.engine.exchanges import Exchanged
+from atombench.records.metric import OWN, Statistic, is_exchange
 from atombench.records.record import Evaluation, Metric, Stratum
 from atombench.statistics.bootstrap import Clustered, Grouped, Sample, estimate
 from atombench.statistics.values import Values
 from atombench.tasks.strata import in_order
-from atombench.tasks.task import Clusters, Task
+from atombench.tasks.task import Clusters, Task, Truth
 from atombench.volumes.curated import Curated
 
 
@@ -23,7 +24,7 @@ def evaluate(
     answers: Answers,
     data: Curated,
     manifest: Any,
-    exchanged: Mapping[str, Answers] | None = None,
+    exchanged: Mapping[str, Exchanged] | None = None,
     pictures: bool = False,
 ) -> Evaluation:
     """Score the answers of a run under all protocols, and compute the primary metric in each stratum.
@@ -33,20 +34,31 @@ def evaluate(
         answers: answers in the order of the manifest's test part.
         data: curated data that the manifest was drawn for.
         manifest: manifest of the board.
-        exchanged: stored answers to exchanged inputs, by name of the exchange.
+        exchanged: stored answers to exchanged cases, by name of the exchange.
         pictures: whether images of the data may be shown.
     """
     truth, clusters = task.truth(data, manifest), task.clusters(data, manifest)
     scored = task.score(answers, truth)
-    exchanged_scores = [
-        values for name, kept in (exchanged or {}).items() for values in task.score_exchanged(name, kept, truth)
-    ]
-    metrics = [_metric(values, clusters, statistic_of(task, values)) for values in (*scored, *exchanged_scores)]
     primary = next((values for values in scored if (values.protocol, values.metric) == task.primary), None)
+    metrics = [_metric(values, clusters, statistic_of(task, values)) for values in scored]
+    for name, found in (exchanged or {}).items():
+        asked = Clusters(clusters.names, clusters.index[found.asked])
+        for values in _scored_exchange(task, name, found, truth, primary):
+            metrics.append(_metric(values, asked, statistic_of(task, values)))
     strata: list[Stratum] = []
     if primary is not None:
         strata = _strata(primary, task.strata(data, manifest, truth), clusters, statistic_of(task, primary))
-    return Evaluation(metrics, strata, **vars(task.details(answers, truth, data, manifest, scored, pictures)))
+    details = task.details(answers, truth, data, manifest, scored, pictures)
+    return Evaluation(metrics, strata, **vars(details), answers=answers_digest(task.essence(answers, truth)))
+
+
+def _scored_exchange(task: Task, name: str, found: Exchanged, truth: Truth, primary: Values | None) -> list[Values]:
+    """Return the values of exchanged cases, and the primary metric of the true queries that they ask about."""
+    scored = task.score_exchanged(name, found.answers, truth, found.asked)
+    compared = next((values for values in scored if values.metric == task.primary[1]), None)
+    if primary is None or compared is None:
+        return scored
+    return [*scored, Values(name, f"{OWN}{primary.metric}", primary.values[found.asked], compared.counted)]
 
 
 def statistic_of(task: Task, values: Values) -> Statistic:
@@ -56,9 +68,9 @@ def statistic_of(task: Task, values: Values) -> Statistic:
         TypeError: the task does not describe the metric.
     """
     specs = {spec.key: spec for spec in task.metrics}
-    protocols = [values.protocol, task.primary[0]] if values.protocol.endswith(EXCHANGED) else [values.protocol]
+    protocols = [values.protocol, task.primary[0]] if is_exchange(values.protocol) else [values.protocol]
     for protocol in protocols:
-        if spec := specs.get((protocol, values.metric)):
+        if spec := specs.get((protocol, values.metric.removeprefix(OWN))):
             return spec.statistic
     msg = f"the task {task.name!r} has no MetricSpec for its metric {values.protocol} {values.metric}"
     raise TypeError(msg)

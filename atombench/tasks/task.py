@@ -21,6 +21,7 @@ from pydantic import Field as PydanticField
 
 from atombench.engine.answers import Answers, Field
 from atombench.engine.entry import Entry
+from atombench.engine.exchanges import Mixed
 from atombench.engine.registry import Registry
 from atombench.records.board import CLEAN, Board
 from atombench.volumes.curated import Curated
@@ -45,10 +46,23 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "split": ("draw",),
     "audit": ("load_manifest", "audit"),
     "train": ("load_manifest", "training"),
-    "predict": ("load_manifest", "queries", "check_complete", "exchange", "kept", "hint"),
-    "evaluate": ("load_manifest", "truth", "score", "score_exchanged", "clusters", "strata", "details", "metrics"),
+    "predict": ("load_manifest", "queries", "check_complete", "mix", "kept", "hint"),
+    "evaluate": (
+        *("load_manifest", "truth", "score", "score_exchanged", "essence", "clusters", "strata", "details", "metrics"),
+    ),
     "queries": ("load_manifest", "queries", "submission"),
-    "score": ("load_manifest", "queries", "submission", "truth", "score", "clusters", "strata", "details", "metrics"),
+    "score": (
+        "load_manifest",
+        "queries",
+        "submission",
+        "truth",
+        "score",
+        "essence",
+        "clusters",
+        "strata",
+        "details",
+        "metrics",
+    ),
     "board": ("metrics", "panels"),
 }
 """Attributes and methods of a task that each step uses. The modules that they are deferred to are part of the step's code
@@ -236,6 +250,10 @@ class Task:
         """Return whether pages and records must not reveal the labels of a board."""
         return False
 
+    def public_board(self, board: Board) -> Board:
+        """Return the public board with the sampler of a secret one; other boards are their own."""
+        return board
+
     def settings(self, row: DatasetRow) -> Mapping[str, str]:
         """Return the settings in a dataset's row of the registry that `draw` needs."""
         return {}
@@ -275,12 +293,12 @@ class Task:
             DataError: a field is missing.
         """
 
-    def exchange(self, queries: Queries, name: str) -> Queries | None:
-        """Return queries with one input exchanged between cases; None if that is impossible."""
-        return None
+    def mix(self, queries: Queries, manifest: TaskManifest, key: str = "") -> Mixed:
+        """Return queries mixed with exchanged cases, in an order keyed by a secret; without exchanges by default."""
+        return Mixed.only(queries, len(queries))
 
     def kept(self, answers: Answers, queries: Queries) -> Answers:
-        """Return the part of the answers to exchanged inputs that is stored, as `kept_fields`."""
+        """Return the part of the answers to exchanged cases that is stored, as `kept_fields`."""
         return answers
 
     def hint(self, data: Curated, manifest: TaskManifest) -> Truth:
@@ -295,13 +313,24 @@ class Task:
         """Return the per-query values of all metrics, in the order of the manifest."""
         raise missing(self.name, "score")
 
-    def score_exchanged(self, exchange: str, kept: Answers, truth: Truth) -> list[Values]:
-        """Return values of the primary metric for answers to exchanged inputs, under the protocol `exchange`."""
+    def score_exchanged(self, exchange: str, kept: Answers, truth: Truth, asked: NDArray[np.int64]) -> list[Values]:
+        """Return values of the primary metric for answers to exchanged cases, under the protocol `exchange`.
+
+        Args:
+            exchange: name of the exchange.
+            kept: stored part of the answers to K cases.
+            truth: labels of the test part, in the order of the manifest; indexed with `asked` here.
+            asked: (K,), query that each case asks about.
+        """
         return [
             replace(values, protocol=exchange)
-            for values in self.score(kept, truth)
+            for values in self.score(kept, truth[asked])
             if (values.protocol, values.metric) == self.primary
         ]
+
+    def essence(self, answers: Answers, truth: Truth) -> Answers:
+        """Return the part of the answers by which copies are recognised; all of them by default."""
+        return answers
 
     def clusters(self, data: Curated, manifest: TaskManifest) -> Clusters:
         """Return the clusters that the bootstrap resamples."""

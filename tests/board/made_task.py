@@ -58,9 +58,9 @@ def known() -> Iterator[None]:
     find_task.cache_clear()
 
 
-def error_of(protocol: str, values: Any) -> Metric:
+def error_of(protocol: str, values: Any, name: str = "error") -> Metric:
     """Return the median error of 200 queries of 20 volumes."""
-    return metric_of(protocol, "error", Grouped(np.asarray(values, dtype=np.float64), CLUSTER, 20), None)
+    return metric_of(protocol, name, Grouped(np.asarray(values, dtype=np.float64), CLUSTER, 20), None)
 
 
 def run_of(method: str, mm: float, swapped: float | None = None, name: str = "b1", condition: str = CLEAN) -> Record:
@@ -68,7 +68,7 @@ def run_of(method: str, mm: float, swapped: float | None = None, name: str = "b1
     errors = mm * np.random.default_rng([len(method), int(mm)]).uniform(0.5, 1.5, 200)
     metrics = [error_of("strict", errors), metric_of("strict", "inside", Clustered.of(errors < 5, CLUSTER, 20), None)]
     if swapped is not None:
-        metrics.insert(1, error_of("slide-swap", errors * swapped / mm))
+        metrics[1:1] = [error_of("slide-swap", errors * swapped / mm), error_of("slide-swap", errors, "own_error")]
     role = DISTANCE.methods[method].role if method in DISTANCE.methods else "network"
     run = Run.of(Board(NAME, "elsewhere", name), method, 1, condition)
     return example(method, run=run, metrics=metrics, role=role, protocol_version="0.3", own={}, about={"parameters": 10})

@@ -11,7 +11,7 @@ import pytest
 from atombench.board.columns import axis_of, cell, columns_of, whisker
 from atombench.board.rows import make_rows
 from atombench.pages.axis import Axis
-from atombench.records.blindness import blind
+from atombench.records.verdicts import verdicts
 from tests.board.made import rows_of, site_of
 from tests.board.made_task import DISTANCE, NAME, known, run_of
 from tests.records.made import example
@@ -46,7 +46,8 @@ def test_the_method_with_the_lowest_error_ranks_first() -> None:
 
 
 def test_a_method_is_blind_unless_its_error_increases_when_an_input_is_exchanged() -> None:
-    assert blind(RUNS, SPEC) == {"deaf": ["slide-blind"], "worse": ["slide-blind"]}
+    found = {method: [verdict.mark for verdict in every] for method, every in verdicts(RUNS, SPEC).items()}
+    assert found == {"finder": [""], "deaf": ["slide-blind"], "worse": ["slide-undecided"]}  # the last gets better
 
 
 def test_columns_sort_in_ascending_order_unless_higher_is_better() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atombench.engine.answers import Answers, Field, Ragged, check_answers, load_answers, save_answers
-from atombench.engine.exchanges import load_exchanged, save_exchanged
+from atombench.engine.exchanges import Exchanged, load_exchanged, save_exchanged
 from atombench.errors import DataError
 
 
@@ -126,12 +126,8 @@ def test_a_missing_field_is_reported() -> None:
 class Exchanging:
     """A task that stores its ragged answers completely under an exchange."""
 
-    inputs = ("moving", "fixed")
     answers = FIELDS
     kept_fields: tuple[Field, ...] = ()
-
-    def exchange(self, queries: object, name: str) -> object:
-        return queries
 
     def kept(self, answers: Answers, queries: object) -> Answers:
         return answers
@@ -139,8 +135,9 @@ class Exchanging:
 
 def test_ragged_answers_to_exchanged_inputs_are_unchanged_by_writing_and_reading(tmp_path: Path) -> None:
     path, answers = tmp_path / "s.parquet", example()
-    save_exchanged(path, {"fixed-swap": answers}, SOURCE, 4)
-    found = load_exchanged(path, Exchanging(), SOURCE, 4)
-    assert list(found) == ["fixed-swap"]
-    assert same(found["fixed-swap"].rows("landmarks"), answers.rows("landmarks"))
-    np.testing.assert_array_equal(found["fixed-swap"].get("scores"), answers.get("scores"))
+    asked = np.array([5, 0, 3, 2])
+    save_exchanged(path, {"fixed-swap": Exchanged(asked, answers)}, SOURCE)
+    (found,) = load_exchanged(path, Exchanging(), SOURCE, 6).values()
+    assert found.asked.tolist() == asked.tolist()
+    assert same(found.answers.rows("landmarks"), answers.rows("landmarks"))
+    np.testing.assert_array_equal(found.answers.get("scores"), answers.get("scores"))

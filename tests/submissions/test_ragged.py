@@ -14,6 +14,7 @@ from atombench.errors import DataError
 from atombench.records.metric import STRICT, MetricSpec
 from atombench.submissions import arrays
 from atombench.submissions.answers import read_answers
+from atombench.submissions.arrays import Content, Expected
 from atombench.submissions.form import Form
 from atombench.submissions.problems import Problems
 from atombench.tasks.task import Block, Task
@@ -45,7 +46,8 @@ FORM = Form(Landmarks())
 
 def read(path: Path) -> tuple[Answers | None, list[str]]:
     problems = Problems()
-    return read_answers(path, FORM, IDS, False, path.name, problems), problems.lines
+    content = Content.read(path, Expected(len(IDS), FORM.widths, FORM.whole))
+    return read_answers(content, FORM, IDS, False, path.name, problems), problems.lines
 
 
 def parquet(place: Path, *, query: Any = IDS, **columns: Any) -> Path:

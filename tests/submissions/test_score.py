@@ -1,5 +1,6 @@
 """Tests of scoring: the same answers get the same metrics whether submitted or produced by a run."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from atombench.engine.answers import Answers
 from atombench.engine.contract import Resources
 from atombench.errors import ConfigError, DataError
 from atombench.records.record import load_record, save_record
+from atombench.submissions import answers as reading
 from atombench.submissions.export import export_answers
 from atombench.submissions.score import score
 from atombench.tasks.atom.queries import make_queries, query_order
@@ -127,3 +129,23 @@ def test_one_board_and_seed_are_scored_without_reading_the_others(board: Board, 
     assert load_record(out).status == "failed"
     with pytest.raises(DataError, match="has no answers for atom/toy/easy-none-x1"):
         list(score(folder, board.results, ["toy/easy-none-x1"]))
+
+
+def test_value_and_digest_are_of_the_same_bytes(board: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file is replaced while it is read: the record states the digest of the answers that were scored."""
+    folder, other = board.submission(tmp_path), board.answers()
+    path = folder / "predictions/a.npz"
+    before = hashlib.sha256(path.read_bytes()).hexdigest()
+    (expected,) = score(folder, board.results)
+    reader = reading.read_arrays
+
+    def replaced(*arguments: object) -> object:
+        np.savez(path, query=other["query"], boxes=np.ones_like(other["boxes"]))
+        return reader(*arguments)
+
+    monkeypatch.setattr(reading, "read_arrays", replaced)
+    (record,) = score(folder, board.results)
+    assert hashlib.sha256(path.read_bytes()).hexdigest() != before
+    assert record.digests.predictions == before
+    assert record.metrics == expected.metrics
+    assert record.answers == expected.answers != ""

@@ -7,6 +7,7 @@ import pytest
 
 from atombench.engine.answers import Answers, Field, Ragged
 from atombench.engine.entry import Entry
+from atombench.engine.exchanges import Exchanged
 from atombench.records.board import Board
 from atombench.records.metric import STRICT, MetricSpec
 from atombench.records.record import Digests, Header, Record, load_record, make_record, save_record
@@ -104,10 +105,13 @@ def test_strata_contain_medians_of_their_queries_only(answers: Answers, toy_data
 
 
 def test_answers_to_exchanged_inputs_are_scored_under_their_own_protocol(answers: Answers, toy_data: Curated) -> None:
-    found = evaluate(Landmarks(), answers, toy_data, None, {"moving-swap": answers})
-    own, exchanged = found.metrics[0], found.metrics[-1]
+    asked = np.arange(QUERIES)[::-1].copy()
+    found = evaluate(Landmarks(), answers, toy_data, None, {"moving-swap": Exchanged(asked, answers.take(asked))})
+    own, exchanged, again = found.metrics[0], found.metrics[-2], found.metrics[-1]
     assert (exchanged.protocol, exchanged.metric) == ("moving-swap", "error")
-    assert exchanged.model_copy(update={"protocol": STRICT}) == own
+    assert (again.protocol, again.metric) == ("moving-swap", "own_error")
+    for metric in (exchanged, again):
+        assert (metric.value, metric.n_queries, metric.counts) == (own.value, own.n_queries, own.counts)
 
 
 @pytest.mark.parametrize("pictures", [True, False])
@@ -126,7 +130,8 @@ def test_a_record_with_medians_is_restored_from_its_file(
         digests=Digests(data="1" * 64, manifest="2" * 64, weights="3" * 64, predictions="4" * 64, code="5" * 64),
         clusters=list(clusters.names),
     )
-    record: Record = make_record(header, evaluate(Landmarks(), answers, toy_data, None, {"moving-swap": answers}))
+    kept = {"moving-swap": Exchanged(np.arange(QUERIES), answers)}
+    record: Record = make_record(header, evaluate(Landmarks(), answers, toy_data, None, kept))
     save_record(tmp_path / "record.json", record)
     found = load_record(tmp_path / "record.json", "1.0")
     assert found == record

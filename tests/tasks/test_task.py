@@ -62,7 +62,8 @@ def test_a_simple_task_has_defaults() -> None:
     assert task.count(BOARD, ["train"], {}) is None
     assert task.strata(None, None, None) == {}
     assert task.details(Answers(), None, None, None, [], True) == Details()
-    assert task.exchange("queries", "volume") is None
+    assert list(task.mix("queries", None).rows) == ["true"]
+    assert task.public_board(BOARD) == BOARD
     assert task.submission is task.panels is None
     task.check_complete(Answers())
     answers = Answers(depth=np.zeros((1, 1)))
@@ -110,7 +111,7 @@ def test_a_metric_without_a_specification_is_refused() -> None:
 
 def test_answers_to_exchanged_inputs_are_scored_by_the_primary_metric() -> None:
     kept, truth = Answers(depth=np.array([[1.0], [4.0]])), np.array([1.0, 1.0])
-    (found,) = Depth().score_exchanged("volume-swap", kept, truth)
+    (found,) = Depth().score_exchanged("volume-swap", kept, truth, np.array([1, 0]))
     assert (found.protocol, found.metric, statistic_of(Depth(), found)) == ("volume-swap", "error", "median")
     assert found.values.tolist() == [0, 3]
 

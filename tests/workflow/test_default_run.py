@@ -59,10 +59,10 @@ def test_the_default_run_writes_results_of_controls_and_networks_with_seeds_and_
         value = found.set_index("method")["value"]
         assert value["regismcan"] > value["constant"] + 0.1
     swaps = table[(table["protocol"] == "volume-swap") & (table["seed"] != "all")].set_index(["gathering", "method", "seed"])
-    strict = table[table["protocol"] == "strict"].set_index(["gathering", "method", "seed", "metric"])["value"]
-    for (gathering, method, seed), row in swaps[swaps["metric"] == "fine_recall@1"].iterrows():
-        if method in ("regismcan-released", "section-only"):  # neither method uses the volume
-            assert row["value"] == strict[gathering, method, seed, "fine_recall@1"]
+    own = swaps[swaps["metric"] == "own_fine_recall@1"]["value"]
+    for run, row in swaps[swaps["metric"] == "fine_recall@1"].iterrows():
+        if run[1] in ("regismcan-released", "section-only"):  # neither method uses the volume
+            assert row["value"] == pytest.approx(own[run], abs=0.002)  # sums in another order may decide a tie
 
 
 def test_the_clone_stays_clean(clone: Path) -> None:

@@ -13,6 +13,7 @@ from atombench.audit.tables import percent
 from atombench.io.images import as_bytes
 from atombench.io.schema import FrozenModel
 from atombench.tasks.atom.cases import case_rows
+from atombench.tasks.atom.ceiling import ceiling
 from atombench.tasks.atom.manifest import Manifest, Sections, check_belongs
 from atombench.tasks.atom.sections import cut, cut_sections
 from atombench.volumes.curated import Curated
@@ -36,6 +37,7 @@ class PartFindings(FrozenModel):
         first_octant: sections with a normal without negative components; a quarter of the half sphere k >= 0.
         positions_in_training, depths_in_training: sections with a centre, or a depth, that also occurs in training.
         volumes_in_training: sections of volumes that training sections are cut from.
+        ceiling: best fine recall@1 of answers from volume and pixels alone; None without a labelled section.
         place_counts: sections by centre (i, j), flattened (E x E).
         depth_counts: sections by depth k (E).
     """
@@ -54,6 +56,7 @@ class PartFindings(FrozenModel):
     positions_in_training: float
     depths_in_training: float
     volumes_in_training: float
+    ceiling: float | None
     place_counts: list[int]
     depth_counts: list[int]
 
@@ -177,6 +180,11 @@ QUESTIONS = (
         lambda part: part.empty > 0.01,
     ),
     Question("blank", "all pixels are equal, without even resampling ripple", lambda part: percent(part.blank)),
+    Question(
+        "ceiling",
+        "best fine recall@1 that answers from the images alone can have: equal sections of a volume get equal answers",
+        lambda part: "–" if part.ceiling is None else percent(part.ceiling),
+    ),
     Question("background pixels", "mean share of the pixels of a section", lambda part: percent(part.background)),
 )
 
@@ -223,6 +231,7 @@ def _audit_part(volumes: VolumeSet, manifest: Manifest, part: str) -> PartFindin
         positions_in_training=float(np.isin(positions, trained).mean()),
         depths_in_training=float(np.isin(depths, training.centres[:, 2]).mean()),
         volumes_in_training=float(np.isin(sections.volume, training.volume).mean()),
+        ceiling=ceiling(volumes, manifest, part),
         place_counts=np.bincount(flat, minlength=edge**2).tolist(),
         depth_counts=np.bincount(depths, minlength=edge).tolist(),
     )

@@ -10,14 +10,16 @@ from numpy.typing import NDArray
 
 from atombench.engine.answers import Answers
 from atombench.errors import DataError
+from atombench.records.metric import SHIFT
 from atombench.statistics.chance import chance_hit, chance_reciprocal_rank
 from atombench.statistics.values import Values
 from atombench.tasks.atom.answers import FINE_DEPTHS, check_complete
 from atombench.tasks.atom.geometry import BLOCKS, BOXES, BlockGrid
-from atombench.tasks.atom.labels import Labels
+from atombench.tasks.atom.labels import Labels, label_sections
 from atombench.tasks.atom.manifest import Manifest, check_belongs
 from atombench.tasks.atom.poses import pose_errors, pose_scores
 from atombench.tasks.atom.ranking import first_correct
+from atombench.tasks.atom.shifts import volume_shifts
 from atombench.tasks.task import Clusters
 from atombench.volumes.curated import Curated
 
@@ -29,12 +31,13 @@ CALIBRATION_BINS = 15
 
 @dataclass(frozen=True)
 class Truth:
-    """True poses (M, 3), spacing in mm per voxel (M, 3) and labels of M test sections."""
+    """True poses (M, 3), spacing in mm per voxel (M, 3), labels of M test sections, and labels after the volumes are moved."""
 
     centres: Array
     normals: Array
     spacing: Array
     labels: Labels
+    moved: Labels
     grid: BlockGrid
 
 
@@ -45,12 +48,14 @@ def make_truth(data: Curated, manifest: Manifest) -> Truth:
         DataError: the manifest was drawn for other volumes.
     """
     check_belongs(data.index.digest, manifest)
-    sections = manifest.parts["test"]
+    sections, rows = manifest.parts["test"], manifest.volume_rows("test")
+    steps = volume_shifts(manifest)[np.searchsorted(rows, sections.volume)]
     return Truth(
         centres=sections.centres.astype(np.float64),
         normals=sections.normals,
         spacing=data.index.spacing_mm[sections.volume],
         labels=sections.labels(manifest.grid),
+        moved=label_sections(sections.points(manifest.grid) + steps[:, :, None], manifest.grid),
         grid=manifest.grid,
     )
 
@@ -155,11 +160,21 @@ def score(answers: Answers, truth: Truth) -> list[Values]:
     return published(complete, truth) + strict(complete, truth, truth.grid)
 
 
-def score_exchanged(exchange: str, kept: Answers, truth: Truth) -> list[Values]:
-    """Return the strict recall of answers to exchanged inputs, from the best boxes (M, KEPT) of each answer."""
-    correct, best = truth.labels.boxes, np.asarray(kept.get("best"))
-    hits: NDArray[np.bool_] = np.take_along_axis(correct, best.astype(np.int64), axis=1)  # (M, KEPT)
-    number, labelled = correct.sum(axis=1), correct.any(axis=1)
+def best_boxes_of(answers: Answers, truth: Truth) -> Answers:
+    """Return the number of the best box of each answer, int16 (M, 1); ties go to the lower number."""
+    boxes = scored(answers, truth.grid).boxes.reshape(-1, BOXES)
+    return Answers(best=boxes.argmax(axis=1).astype(np.int16)[:, None])
+
+
+def score_exchanged(exchange: str, kept: Answers, truth: Truth, asked: NDArray[np.int64]) -> list[Values]:
+    """Return the strict recall of answers to exchanged cases, from the best boxes (K, KEPT) of each answer.
+
+    Labels of moved volumes move with them. A section counts if it has a correct box before and after.
+    """
+    before, best = truth.labels.boxes[asked], np.asarray(kept.get("best"))
+    correct = truth.moved.boxes[asked] if exchange == SHIFT else before
+    hits: NDArray[np.bool_] = np.take_along_axis(correct, best.astype(np.int64), axis=1)  # (K, KEPT)
+    number, labelled = correct.sum(axis=1), correct.any(axis=1) & before.any(axis=1)
     metrics = []
     for k in FINE_DEPTHS:
         metrics.append(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,21 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atombench import streams
-from atombench.engine.answers import Answers
 from atombench.errors import ConfigError, unknown_name
 from atombench.records.board import CLEAN
-from atombench.tasks.atom.answers import KEPT
 from atombench.tasks.atom.geometry import BlockGrid
 from atombench.tasks.atom.labels import Labels
 from atombench.tasks.atom.manifest import Manifest, check_belongs
-from atombench.tasks.atom.poses import pose_scores
 from atombench.tasks.atom.protocol import PROTOCOL
 from atombench.tasks.atom.secret import public_gathering
 from atombench.tasks.atom.sections import cut
 from atombench.tasks.task import Asked
 from atombench.volumes.curated import Curated
-
-INPUTS = ("volume", "section")
 
 
 @dataclass(frozen=True)
@@ -99,31 +93,3 @@ def ask(data: Curated, manifest: Manifest, condition: str = CLEAN) -> Asked:
 def query_labels(data: Curated, manifest: Manifest) -> Labels:
     """Return labels of the test sections in the order of the queries; for the built-in oracle only, never for a method."""
     return manifest.parts["test"].take(query_order(manifest)).labels(manifest.grid)
-
-
-def exchange(queries: Queries, name: str) -> Queries | None:
-    """Exchange volumes or sections between queries: each gets the input half a set further on.
-
-    Args:
-        queries: at least two volumes; None is returned for fewer.
-        name: `volume` or `section`.
-
-    Raises:
-        ValueError: the input is unknown.
-    """
-    if name not in INPUTS:
-        msg = f"expected an input of {INPUTS}, got {name!r}"
-        raise ValueError(msg)
-    if len(queries.volumes) < 2:
-        return None
-    if name == "volume":
-        return dataclasses.replace(queries, volumes=np.roll(queries.volumes, len(queries.volumes) // 2, axis=0))
-    return dataclasses.replace(queries, pixels=np.roll(queries.pixels, len(queries) // 2, axis=0))
-
-
-def best_boxes(answers: Answers, queries: Queries) -> Answers:
-    """Return the best boxes of each answer, ties in order of index: `best`, int16 (M, KEPT)."""
-    scores = answers.get("boxes")
-    if scores is None:
-        scores = pose_scores(np.asarray(answers.get("centres")), np.asarray(answers.get("normals")), queries.grid)[0]
-    return Answers(best=np.argsort(-scores, axis=1, kind="stable")[:, :KEPT].astype(np.int16))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from atombench.records.metric import PUBLISHED, STRICT, MetricSpec, exchange_protocol
+from atombench.records.metric import PUBLISHED, SHIFT, STRICT, MetricSpec, exchange_protocol
 from atombench.tasks.atom.answers import FINE_DEPTHS
 from atombench.tasks.atom.protocol import PRIMARY
 
@@ -39,6 +39,14 @@ SPECS: tuple[MetricSpec, ...] = (
         heading="sections swapped",
         column="section-swap",
         meaning="recall@1 when each section is replaced by a section of another volume",
+    ),
+    _swapped(
+        SHIFT,
+        PRIMARY,
+        heading="volumes moved",
+        column="shift",
+        meaning="recall@1 when each volume is moved along its axes and the correct boxes move with it; falls if a method"
+        " recites positions",
     ),
     _share(
         STRICT,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from atombench.engine.secret_key import read_key
@@ -13,6 +14,7 @@ from atombench.tasks.atom.answers import FIELDS, KEPT_FIELDS
 from atombench.tasks.atom.board import AtomBlock, AtomBoard
 from atombench.tasks.atom.methods.table import METHODS
 from atombench.tasks.atom.protocol import PRIMARY, PROTOCOL
+from atombench.tasks.atom.secret import public_gathering
 from atombench.tasks.task import Deferred, Task
 
 if TYPE_CHECKING:
@@ -39,11 +41,12 @@ class Atom(Task):
     training = Deferred("atombench.tasks.atom.training:make_training")
     queries = Deferred("atombench.tasks.atom.queries:ask")
     check_complete = Deferred("atombench.tasks.atom.answers:check_complete")
-    exchange = Deferred("atombench.tasks.atom.queries:exchange")
-    kept = Deferred("atombench.tasks.atom.queries:best_boxes")
+    mix = Deferred("atombench.tasks.atom.exchanges:mix")
+    kept = Deferred("atombench.tasks.atom.exchanges:best_boxes")
     hint = Deferred("atombench.tasks.atom.queries:query_labels")
     truth = Deferred("atombench.tasks.atom.metrics:make_truth")
     score = Deferred("atombench.tasks.atom.metrics:score")
+    essence = Deferred("atombench.tasks.atom.metrics:best_boxes_of")
     score_exchanged = Deferred("atombench.tasks.atom.metrics:score_exchanged")
     clusters = Deferred("atombench.tasks.atom.metrics:clusters")
     strata = Deferred("atombench.tasks.atom.strata:strata")
@@ -69,6 +72,11 @@ class Atom(Task):
     def secret(self, board: Board) -> bool:
         """Return whether test poses are drawn with a maintainer's key."""
         return AtomBoard.of(board).secret
+
+    def public_board(self, board: Board) -> Board:
+        """Return the board with the public gathering of the same sampler."""
+        parts = AtomBoard.of(board)
+        return replace(board, name=replace(parts, gathering=public_gathering(parts.gathering)).name)
 
     def settings(self, row: DatasetRow) -> Mapping[str, str]:
         """Return the generator of the released code that draws the positions."""

@@ -118,7 +118,9 @@ def test_metrics_are_invariant_to_renumbering_blocks_and_boxes(toy_data: Curated
     moved = Labels(labels.coarse[:, blocks], labels.fine[:, blocks][:, :, inner])
 
     def values(scores: np.ndarray, truth_labels: Labels) -> dict[str, float]:
-        truth = Truth(sections.centres.astype(float), sections.normals, np.ones((len(sections), 3)), truth_labels, grid)
+        truth = Truth(
+            sections.centres.astype(float), sections.normals, np.ones((len(sections), 3)), truth_labels, truth_labels, grid
+        )
         complete = scored(Answers(boxes=scores.reshape(-1, 729)), grid)
         found = published(complete, truth) + strict(complete, truth, grid)
         return {f"{v.protocol} {v.metric}": v.values[v.counted].mean() for v in found}

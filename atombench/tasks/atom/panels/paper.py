@@ -14,12 +14,12 @@ from atombench.errors import DataError, FetchError
 from atombench.io.schema import validated
 from atombench.pages.panels import Results
 from atombench.pages.rendering import rendered
-from atombench.records.blindness import blind
 from atombench.records.board import CLEAN, Board, Setting
 from atombench.records.layout import Layout
 from atombench.records.metric import STRICT
 from atombench.records.record import Record
 from atombench.records.run import Run
+from atombench.records.verdicts import verdicts
 from atombench.statistics.bootstrap import Estimate, estimate
 from atombench.tasks.atom.board import AtomBoard
 from atombench.tasks.atom.geometry import BlockGrid
@@ -124,13 +124,16 @@ def paper_lines(rows: Sequence[PaperRow], records: Sequence[Record], datasets: M
 
 
 def _line(row: PaperRow, records: list[Record], datasets: Mapping[str, DatasetRow]) -> PaperLine:
-    marks = blind(records, SPEC)
+    blind = {
+        method: [verdict.mark for verdict in found if verdict.state == "blind"]
+        for method, found in verdicts(records, SPEC).items()
+    }
     ours = {}
     for method in SHOWN:
         mine = [record for record in records if record.run.method == method]
         if mine:
             high, low = (_pooled(mine, "published", metric) for metric in (HIGH, LOW))
-            ours[method] = Ours(high, low, _pooled(mine, STRICT, PRIMARY), len(mine), marks.get(method, []))
+            ours[method] = Ours(high, low, _pooled(mine, STRICT, PRIMARY), len(mine), blind.get(method, []))
     levels = [found.chance for name in (HIGH, LOW) for record in records[:1] if (found := record.find("published", name))]
     chance = (float(levels[0] or 0), float(levels[1] or 0)) if len(levels) == 2 else None
     target = str(Layout().record(Run.of(row.board, "regismcan", 1)))
