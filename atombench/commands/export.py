@@ -7,6 +7,7 @@ import typer
 
 from atombench.commands.arguments import BoardName, Log, Out
 from atombench.engine.answers import load_answers
+from atombench.engine.exchanges import load_exchanged
 from atombench.progress import log_to, logger
 from atombench.records.board import Board
 from atombench.submissions.export import export_answers
@@ -18,12 +19,16 @@ def run(
     predictions: Annotated[Path, typer.Option(help="Answers (Parquet), written by `predict`.")],
     out: Out,
     results: Annotated[Path, typer.Option(help="Results folder of the workflow.")] = RESULTS,
+    swaps: Annotated[Path | None, typer.Option(help="Answers to exchanged cases (Parquet), written by `predict`.")] = None,
     log: Log = None,
 ) -> None:
     """Write the answers of a run in the submission format, identified by query name."""
     log_to(log)
     made = load_board(Board.read(board), results)
     count = made.manifest.counts["test"]
-    answers = load_answers(predictions, made.task.answers, {"manifest": made.manifest.digest}, count)
-    export_answers(answers, made, out)
-    logger.info("exported %d answers to %s", count, out)
+    source = {"manifest": made.manifest.digest}
+    answers = load_answers(predictions, made.task.answers, source, count)
+    file = swaps or predictions.with_name("swaps.parquet")
+    exchanged = load_exchanged(file, made.task, source, count) if file.is_file() else {}
+    export_answers(answers, exchanged, made, out)
+    logger.info("exported answers to %d queries to %s", count, out)

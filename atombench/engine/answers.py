@@ -6,7 +6,7 @@ A task defines its fields once (`Field`). Checks, prediction files, the sandbox 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -123,6 +123,10 @@ class Answers:
         taken = {name: array.take(order) if isinstance(array, Ragged) else array[order] for name, array in self.arrays.items()}
         return Answers.of(taken, self.probabilities, self.about)
 
+    def only(self, names: Collection[str]) -> Answers:
+        """Return the answers with some of their fields."""
+        return Answers.of({name: self.arrays[name] for name in self.arrays if name in names}, self.probabilities, self.about)
+
     def in_manifest_order(self, order: NDArray[np.int64]) -> Answers:
         """Return the answers sorted by row of the manifest; order (M,) is the manifest row of each query."""
         return self.take(np.argsort(order))
@@ -218,6 +222,19 @@ def load_answers(path: Path, fields: Sequence[Field], source: Mapping[str, str],
     answers = Answers.of(arrays, about.get(PROBABILITIES) == "true")
     check_answers(answers, fields, queries)
     return answers
+
+
+def joined(parts: Sequence[Answers]) -> Answers:
+    """Return the answers of all parts, one after the other; all must have the same fields."""
+    arrays: dict[str, Column] = {}
+    for name, first in parts[0].arrays.items():
+        every = [part.arrays[name] for part in parts]
+        if isinstance(first, Ragged):
+            values, lengths = ([getattr(one, kind) for one in every] for kind in ("values", "lengths"))
+            arrays[name] = Ragged(np.concatenate(values), np.concatenate(lengths))
+        else:
+            arrays[name] = np.concatenate([np.asarray(one) for one in every])
+    return Answers.of(arrays, parts[0].probabilities, parts[0].about)
 
 
 def answers_digest(answers: Answers) -> str:

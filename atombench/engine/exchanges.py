@@ -9,7 +9,7 @@ whatever its score; a method that gets worse when the volume moves recites posit
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -36,11 +36,13 @@ class Mixed:
         queries: queries of the task, as a method receives them.
         rows: position in `queries` of each case, int64 (K,), by name of the exchange; `true` for the queries themselves.
         asked: which query each case asks about, int64 (K,), by name of the exchange; 0 .. M-1 in order for `true`.
+        arrays: arrays of the cases for submitters, by name; empty if they are those of the queries alone.
     """
 
     queries: Any
     rows: Mapping[str, Rows]
     asked: Mapping[str, Rows]
+    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return sum(len(rows) for rows in self.rows.values())

@@ -73,6 +73,10 @@ class Form:
         """Convert answers of the task to columns of a submission."""
         return answers.arrays
 
+    def restored(self, kept: Answers, like: Answers) -> Answers:
+        """Return answers with the fields of `like` from the stored part of answers to exchanged cases."""
+        return kept
+
     def write(self, folder: Path, board: Board, asked: Asked, restricted: str) -> Sequence[str]:
         """Write the files of the test queries to a folder; return their names.
 

@@ -1,4 +1,4 @@
-"""Test queries of a board as submitters see them: opaque names and a digest of all queries."""
+"""Cases of a board as submitters see them: test queries and exchanged cases, with opaque names and a digest of all."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from atombench.engine.exchanges import Mixed
 from atombench.errors import DataError
 from atombench.records.board import Board
 from atombench.tasks.made_board import MadeBoard
@@ -17,25 +18,29 @@ ID_DIGITS = 12
 
 @dataclass(frozen=True)
 class Questions:
-    """Test queries of a board.
+    """Test queries of a board, mixed with exchanged cases that are not marked.
 
     Attributes:
         board: the board.
         protocol: protocol version of the task.
-        asked: the queries, in export order.
-        ids: name of each query.
+        asked: the cases, in export order; `order` is that of the true queries alone.
+        mixed: which of the cases are the true queries, and which are exchanged.
+        ids: name of each case.
     """
 
     board: Board
     protocol: str
     asked: Asked
+    mixed: Mixed
     ids: tuple[str, ...]
 
     @staticmethod
     def of(made: MadeBoard) -> Questions:
-        """Build the test queries of a board and name them."""
-        ids = query_ids(made.manifest, made.task.protocol)
-        return Questions(made.board, made.task.protocol, made.task.queries(made.data, made.manifest), ids)
+        """Build the cases of a board and name them."""
+        asked = made.task.queries(made.data, made.manifest)
+        mixed = made.task.mix(asked.queries, made.manifest)
+        cases = Asked(mixed.queries, asked.order, mixed.arrays or asked.arrays)
+        return Questions(made.board, made.task.protocol, cases, mixed, query_ids(made.manifest, made.task.protocol, len(mixed)))
 
     @property
     def digest(self) -> str:
@@ -48,8 +53,8 @@ class Questions:
         return digest.hexdigest()
 
 
-def query_ids(manifest: Manifest, protocol: str) -> tuple[str, ...]:
-    """Return the names of the test queries, in export order.
+def query_ids(manifest: Manifest, protocol: str, count: int) -> tuple[str, ...]:
+    """Return the names of the cases of a board, in export order.
 
     A name is a hash of the manifest digest (which covers all poses) and the position in the shuffled order. Names differ
     between boards, and a pose cannot be recovered from a name by trial.
@@ -57,7 +62,6 @@ def query_ids(manifest: Manifest, protocol: str) -> tuple[str, ...]:
     Raises:
         DataError: two queries have the same name.
     """
-    count = manifest.counts["test"]
     texts = (f"{protocol}\x1fquery id\x1f{manifest.digest}\x1f{position}" for position in range(count))
     ids = tuple(hashlib.sha256(text.encode()).hexdigest()[:ID_DIGITS] for text in texts)
     if len(set(ids)) != count:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from atombench.engine.exchanges import split_answers
 from atombench.errors import DataError
 from atombench.io.paths import DATASETS
 from atombench.io.text import one_line
@@ -72,11 +73,12 @@ def refused_record(name: str, seed: int, reason: str, made: MadeBoard) -> Record
 
 
 def record_of(submission: Submission, found: CheckedAnswers, made: MadeBoard, registry: Path) -> Record:
-    """Score the answers of one prediction file."""
-    order = made.task.queries(made.data, made.manifest).order
+    """Score the answers of one prediction file, which include those to exchanged cases."""
+    asked = made.task.queries(made.data, made.manifest)
     pictures = may_be_shown(made.board.dataset, registry) and not made.task.secret(made.board)
-    answers = found.answers.in_manifest_order(order)
-    evaluation = evaluate(made.task, answers, made.data, made.manifest, pictures=pictures)
+    mixed = made.task.mix(asked.queries, made.manifest)
+    answers, exchanged = split_answers(made.task, found.answers, mixed, asked.order)
+    evaluation = evaluate(made.task, answers, made.data, made.manifest, exchanged, pictures)
     return make_record(_header(submission.name, found.seed, made, found.digest, submission), evaluation)
 
 

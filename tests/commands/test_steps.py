@@ -18,25 +18,28 @@ from tests.conftest import ROOT, volume_set
 from tests.submissions.conftest import Board, saved, write_yaml
 from tests.volumes.on_disk import ABOUT
 
+FEW = '{"steps": 3, "width": 8, "batch_volumes": 2, "validations": 1, "val_sections": 32}'
+
 
 @pytest.fixture(scope="module")
 def board(tmp_path_factory: pytest.TempPathFactory) -> Board:
     return saved(tmp_path_factory.mktemp("steps") / "results", volume_set((6, 3, 3)))
 
 
-def run_steps(board: Board, method: str, failure: str = "", **changes: Any) -> tuple[Record, Path]:
+def run_steps(board: Board, method: str, failure: str = "", options: str = "{}", **changes: Any) -> tuple[Record, Path]:
     """Train, predict and evaluate; return the record and the folder of the answers."""
     layout, name = Layout(board.results), {"board": board.name, "method": method}
+    learning = {"options": options, "device": "cpu"}
     run = Run.of(board.made.board, method, 1)
     data, trained, folder = layout.curated("toy", "cube20"), layout.trained(run), layout.answered(run)
     files = {"data": data, "manifest": layout.manifest(board.made.board)}
     weights = trained / "weights.safetensors"
     costs = {"train": trained / "training.json", "predict": folder / "predicting.json"}
-    train.run(**name, **files, out=weights, curve=trained / "curve.jsonl", cost=costs["train"], device="cpu")
+    train.run(**name, **files, out=weights, curve=trained / "curve.jsonl", cost=costs["train"], **learning)
     if failure:
         save_failure(weights, failure, load_bundle(weights).origin)
     outs = {"out": folder / "predictions.parquet", "swaps": folder / "swaps.parquet", "cost": costs["predict"]}
-    predict.run(**name, **files, weights=weights, **outs, device="cpu", **changes)
+    predict.run(**name, **files, weights=weights, **outs, **learning, **changes)
     evaluate.run(
         **name,
         **files,
@@ -74,7 +77,7 @@ def test_a_failed_training_leads_to_a_failed_record(board: Board) -> None:
 
 
 def test_exported_answers_are_a_valid_submission(board: Board, tmp_path: Path) -> None:
-    _, folder = run_steps(board, "constant")
+    _, folder = run_steps(board, "regismcan", options=FEW)
     submission = board.submission(tmp_path)
     (submission / "predictions/a.npz").unlink()
     out = submission / "predictions/a.parquet"
@@ -83,6 +86,9 @@ def test_exported_answers_are_a_valid_submission(board: Board, tmp_path: Path) -
     facts["boards"][0]["predictions"][0]["file"] = "predictions/a.parquet"
     write_yaml(submission, facts)
     assert validate(submission, results=board.results)[1] == []
+    _, folder = run_steps(board, "constant")
+    with pytest.raises(DataError, match="only learned methods have them"):
+        export.run(board.name, folder / "predictions.parquet", out, board.results)
 
 
 def test_an_unknown_condition_and_weights_of_another_form_are_rejected(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:

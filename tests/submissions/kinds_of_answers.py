@@ -224,7 +224,7 @@ content("unknown ending", r"expected a file with the suffix", ".dat", lambda b: 
 content("pickle", r"expected a file with the suffix", ".pkl", lambda b: pickle.dumps(Attack()))
 content("tar", r"expected a file with the suffix", ".gz", tar)
 content("very many rows", r"got 100000000", ".parquet", many_rows)
-content("very wide rows", r"holds 10080000 values", ".parquet", wide)
+content("very wide rows", r"holds 40320000 values", ".parquet", wide)
 content("ragged rows", r"the same count in every row", ".parquet", ragged)
 content(
     "null in parquet",

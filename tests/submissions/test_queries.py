@@ -10,6 +10,7 @@ import pytest
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 
+from atombench.engine.exchanges import TRUE
 from atombench.errors import ConfigError, DataError
 from atombench.records.board import Board as BoardName
 from atombench.submissions.queries import read_board_file, write_queries
@@ -80,10 +81,10 @@ def test_names_and_digests_cannot_be_derived_from_a_pose(board: Board, written: 
 
 def test_order_names_and_volumes_do_not_predict_the_label(board: Board) -> None:
     """Random forests on everything except the section are no better on held-out queries than the best constant."""
-    asked, order = board.queries, query_order(board.manifest)
+    asked, order, rows = board.queries, query_order(board.manifest), board.questions.mixed.rows[TRUE]
     labels = board.manifest.parts["test"].take(order).labels(board.manifest.grid).coarse
     has = labels.any(axis=1)
-    place = np.arange(len(order))
+    place = np.arange(len(asked))
     inside = place - np.searchsorted(asked.volume_index, asked.volume_index)
     digits = np.array([[int(digit, 16) for digit in name] for name in board.questions.ids])
     volume = PCA(2).fit_transform(asked.volumes.reshape(len(asked.volumes), -1))[asked.volume_index]
@@ -99,8 +100,9 @@ def test_order_names_and_volumes_do_not_predict_the_label(board: Board) -> None:
         np.c_[place, inside, digits, volume],
     ):
         forest = RandomForestClassifier(300, random_state=0, min_samples_leaf=3)
-        forest.fit(features[learn & has], labels[learn & has].argmax(axis=1))
-        correct = labels[tested, forest.predict(features[tested])]
+        known = features[rows]
+        forest.fit(known[learn & has], labels[learn & has].argmax(axis=1))
+        correct = labels[tested, forest.predict(known[tested])]
         spread = 3 * np.sqrt(constant * (1 - constant) / tested.sum())
         assert correct.mean() < constant + spread, features.shape
 

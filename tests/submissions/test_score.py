@@ -10,43 +10,50 @@ import pytest
 from atombench.commands.score import run
 from atombench.engine.answers import Answers
 from atombench.engine.contract import Resources
+from atombench.engine.exchanges import Exchanged, split_answers
 from atombench.errors import ConfigError, DataError
 from atombench.records.record import load_record, save_record
 from atombench.submissions import answers as reading
 from atombench.submissions.export import export_answers
 from atombench.submissions.score import score
-from atombench.tasks.atom.queries import make_queries, query_order
+from atombench.tasks.atom.queries import query_order
 from atombench.tasks.atom.task import ATOM
 from atombench.tasks.atom.training import make_training
 from atombench.tasks.evaluate import evaluate
 from tests.submissions.conftest import NAME, Board, write_yaml
 from tests.volumes.on_disk import ABOUT
 
-METHODS = ("random", "constant", "exhaustive", "regismcan-released", "regismcan", "mcan")
+METHODS = ("random", "constant", "regismcan-released", "regismcan", "mcan")
 
 
-def answers_of(board: Board, name: str) -> Answers:
-    """Return the answers of a built-in method, in manifest order."""
+def answers_of(board: Board, name: str) -> tuple[Answers, dict[str, Exchanged]]:
+    """Return the answers of a built-in method in manifest order, and those to exchanged cases."""
     method = ATOM.registry.build(name, ATOM.registry.build(name, {}).smoke)
     resources = Resources(seed=1)
     weights = method.fit(make_training(board.data, board.manifest), resources)
-    answers = method.predict(weights, make_queries(board.data, board.manifest), resources)
-    return answers.in_manifest_order(query_order(board.manifest))
+    mixed = board.questions.mixed
+    return split_answers(ATOM, method.predict(weights, mixed.queries, resources), mixed, query_order(board.manifest))
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_exported_answers_of_built_in_methods_get_identical_metrics(name: str, board: Board, tmp_path: Path) -> None:
-    answers = answers_of(board, name)
+    answers, exchanged = answers_of(board, name)
     folder = board.submission(tmp_path)
     (folder / "predictions/a.npz").unlink()
-    export_answers(answers, board.made, folder / "predictions/a.parquet")
+    export_answers(answers, exchanged, board.made, folder / "predictions/a.parquet")
     facts = {**board.facts(), "probabilities": answers.probabilities}
     facts["boards"][0]["predictions"][0]["file"] = "predictions/a.parquet"
     write_yaml(folder, facts)
     (record,) = score(folder, board.results)
-    expected = evaluate(ATOM, answers, board.data, board.manifest).metrics
+    expected = evaluate(ATOM, answers, board.data, board.manifest, exchanged).metrics
     assert record.metrics == expected
     assert [metric.model_dump_json() for metric in record.metrics] == [metric.model_dump_json() for metric in expected]
+
+
+def test_poses_alone_cannot_be_exported(board: Board, tmp_path: Path) -> None:
+    answers, exchanged = answers_of(board, "exhaustive")
+    with pytest.raises(DataError, match="answers of centres, normals alone cannot be exported"):
+        export_answers(answers, exchanged, board.made, tmp_path / "a.parquet")
 
 
 def test_all_forms_of_the_same_answers_get_the_same_metrics(board: Board, tmp_path: Path) -> None:
@@ -69,14 +76,20 @@ def test_all_forms_of_the_same_answers_get_the_same_metrics(board: Board, tmp_pa
 
 
 def test_a_submitted_pose_is_scored_by_recall_and_distance(board: Board, tmp_path: Path) -> None:
-    sections = board.manifest.parts["test"].take(query_order(board.manifest))
+    sections, mixed = board.manifest.parts["test"].take(query_order(board.manifest)), board.questions.mixed
     folder = board.submission(tmp_path)
-    pose = {"query": np.array(board.questions.ids), "centre": sections.centres.astype(float), "normal": sections.normals}
+    asked = np.empty(len(mixed), dtype=np.int64)
+    for name, rows in mixed.rows.items():
+        asked[rows] = mixed.asked[name]
+    cases = sections.take(asked)
+    pose = {"query": np.array(board.questions.ids), "centre": cases.centres.astype(float), "normal": cases.normals}
     np.savez(folder / "predictions/a.npz", **pose)
     (record,) = score(folder, board.results)
     metrics = {(metric.protocol, metric.metric): metric.value for metric in record.metrics}
     assert metrics["strict", "fine_recall@1"] == 1.0
     assert metrics["strict", "centre_voxel"] == 0.0
+    assert metrics["volume-swap", "fine_recall@1"] == 1.0  # true poses, whatever the volume
+    assert metrics["shift", "fine_recall@1"] == 0.0
 
 
 def test_the_record_states_its_origin_and_survives_saving(board: Board, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from atombench.tasks.atom.answers import KEPT
 from atombench.tasks.atom.manifest import Manifest
 from atombench.tasks.atom.poses import pose_scores
 from atombench.tasks.atom.protocol import PROTOCOL
-from atombench.tasks.atom.queries import Queries
+from atombench.tasks.atom.queries import Queries, arrays_of
 from atombench.tasks.atom.shifts import volume_shifts
 
 INPUTS = ("volume", "section")
@@ -116,7 +116,7 @@ def _shuffled(queries: Queries, volumes: NDArray[np.float32], parts: dict[str, C
     )
     ends = np.cumsum([len(part.asked) for part in parts.values()])[:-1]
     rows = dict(zip(parts, np.split(position, ends), strict=True))
-    return Mixed(mixed, rows, {name: part.asked for name, part in parts.items()})
+    return Mixed(mixed, rows, {name: part.asked for name, part in parts.items()}, arrays_of(mixed))
 
 
 def best_boxes(answers: Answers, queries: Queries) -> Answers:

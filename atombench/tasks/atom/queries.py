@@ -82,12 +82,12 @@ def ask(data: Curated, manifest: Manifest, condition: str = CLEAN) -> Asked:
     if condition != CLEAN:
         raise ConfigError(unknown_name("condition of atom", condition, [CLEAN]))
     queries = make_queries(data, manifest)
-    arrays: dict[str, NDArray[Any]] = {
-        "volume_index": queries.volume_index,
-        "volumes": queries.volumes,
-        "pixels": queries.pixels,
-    }
-    return Asked(queries, query_order(manifest), arrays)
+    return Asked(queries, query_order(manifest), arrays_of(queries))
+
+
+def arrays_of(queries: Queries) -> dict[str, NDArray[Any]]:
+    """Return the arrays that submitters receive, by name."""
+    return {"volume_index": queries.volume_index, "volumes": queries.volumes, "pixels": queries.pixels}
 
 
 def query_labels(data: Curated, manifest: Manifest) -> Labels:

@@ -41,7 +41,10 @@ Where in its volume was each section cut? Answer with scores of boxes or with a 
 
 A section shows the points centre + R (a, b, 0), a and b in -{half} .. {last}, rounded to the nearest voxel (half to even),
 0 outside the volume; R is the smallest rotation that takes axis k to the section's normal; `section[row = b, column = a]`.
-A box is correct if it contains all four corners of the section.{restricted}
+A box is correct if it contains all four corners of the section.
+
+Some cases are exchanged: the section was cut from another volume, or the volume has been moved. They are not marked, are not
+counted in the score, and show whether a model uses its inputs; answer them like the others.{restricted}
 """
 
 
@@ -99,6 +102,16 @@ class AtomForm:
     def exported(self, answers: Answers) -> Arrays:
         """Convert answers to columns of a submission."""
         return {COLUMNS[name]: np.asarray(answers.get(name)) for name in answers.arrays}
+
+    def restored(self, kept: Answers, like: Answers) -> Answers:
+        """Return scores in which the stored boxes (K, KEPT) are the best ones, in their order; all others are 0."""
+        best = np.asarray(kept.get("best"), dtype=np.int64)
+        ranks = np.linspace(1, 1 / best.shape[1], best.shape[1], dtype=np.float32)
+        boxes = np.zeros((len(best), BOXES), np.float32)
+        np.put_along_axis(boxes, best, np.broadcast_to(ranks, best.shape), axis=1)
+        blocks = boxes.reshape(-1, BLOCKS, BLOCKS).sum(axis=2)
+        fields = {"boxes": boxes, "coarse": blocks, "fine": boxes}
+        return Answers.of({name: fields[name] for name in like.arrays if name in fields}, like.probabilities)
 
     def write(self, folder: Path, board: Board, asked: Asked, restricted: str) -> Sequence[str]:
         """Write volumes, sections, boxes and README of the test queries; return the names of the data files."""
