@@ -13,6 +13,7 @@ from atombench.progress import log_to
 from atombench.submissions.guarded import guarded_validate
 from atombench.tasks.made_board import RESULTS
 
+NO_SUBMISSIONS = ("README.md",)
 Folders = Annotated[list[Path], typer.Argument(help="Submission folders.")]
 
 
@@ -28,6 +29,8 @@ def run(
     log_to(log)
     count = 0
     for folder in folders:
+        if folder.name in NO_SUBMISSIONS and folder.is_file():
+            continue  # `leaderboard/submissions/*` names it, too
         summary, problems = guarded_validate(folder, [*(queries or ()), Path("queries")], results)
         count += len(problems)
         name = one_line(folder.name)

@@ -132,7 +132,9 @@ def _problem_line(problem: Any, schema: JsonSchema) -> str:
         return unknown_name("key", place, _keys(schema, problem["loc"]))
     if problem["type"] == "missing":
         return f"{place}: this key is required and missing"
-    return f"{place or 'top level'}: {problem['msg']}, got {problem['input']!r:.80}"
+    value = problem["input"]
+    quotes = f'; write it in quotes: "{value}"' if problem["type"] == "string_type" and isinstance(value, int | float) else ""
+    return f"{place or 'top level'}: {problem['msg']}, got {value!r:.80}{quotes}"
 
 
 def _keys(schema: JsonSchema, location: tuple[Any, ...]) -> list[str]:

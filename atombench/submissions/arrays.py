@@ -31,8 +31,10 @@ BYTES_PER_CSV_NUMBER = 30
 NUMBERED = re.compile(
     r"(?P<base>[a-z]+)_(?P<number>\d{1,3}|[ijk])"
 )  # one column of an array, numbered from 0, or i, j, k for axes
+INDEX_NAMES = ("", "Unnamed: 0", "__index_level_0__", '""')  # as pandas and R write the index of a data frame
 SPARE_BYTES = 1 << 20
 MOST_COLUMNS = 4000
+SPARE_ROWS = 100  # more than expected that are still read, so that their names can be reported
 LONGEST_LIST = 4096  # values in a row of a ragged column
 LONGEST_NAME = 400  # bytes of a query name
 LONGEST_HEADER = 1 << 18  # bytes of the first line of a CSV file, or of an array header
@@ -55,7 +57,7 @@ class Expected:
     @property
     def numbers(self) -> int:
         """Maximum number of values in all arrays together."""
-        return self.rows * sum(self.most(name) for name in self.widths)
+        return (self.rows + SPARE_ROWS) * sum(self.most(name) for name in self.widths)
 
     def most(self, name: str) -> int:
         """Return the maximum number of values in a row of an array."""
@@ -68,6 +70,8 @@ class Expected:
         Raises:
             DataError: the name is unknown; the message suggests the nearest valid name.
         """
+        if name in INDEX_NAMES:
+            raise DataError("a column without a name is the index of a data frame; write the file without it (index=False)")
         if name != QUERY and name not in self.widths:
             raise DataError(unknown_name("column", name[:60], [QUERY, *self.widths]))
 
@@ -126,6 +130,11 @@ def read_arrays(content: Content, expected: Expected) -> Arrays:
         raise DataError(msg) from error
     if QUERY not in arrays:
         raise DataError("the column 'query' with the names of the queries is missing")
+    rows = {name: len(array) for name, array in arrays.items()}
+    if rows[QUERY] == 0 or len(set(rows.values())) > 1:
+        numbers = ", ".join(f"{name} {count}" for name, count in rows.items())
+        msg = f"expected {expected.rows} rows in every column, got {numbers}"
+        raise DataError(msg)
     return arrays
 
 
@@ -163,7 +172,7 @@ def _check_columns(metadata: pq.FileMetaData, expected: Expected) -> None:
         for index in range(group.num_columns):
             column = group.column(index)
             base = _base(column.path_in_schema.split(".")[0])
-            if column.num_values > expected.rows * expected.most(base):
+            if column.num_values > (expected.rows + SPARE_ROWS) * expected.most(base):
                 msg = f"column {base[:60]!r} holds {column.num_values} values, more than any answers to {expected.rows} queries"
                 raise DataError(msg)
 
@@ -205,7 +214,8 @@ def _csv(data: bytes, expected: Expected) -> Arrays:
 
 
 def _check_rows(rows: int, expected: Expected) -> None:
-    if rows != expected.rows:
+    """Raise DataError if there are far too many rows; a few too many or too few are reported by the names of the queries."""
+    if rows > expected.rows + SPARE_ROWS:
         msg = f"expected {expected.rows} rows, one per query of the board, got {rows}"
         raise DataError(msg)
 
@@ -358,6 +368,6 @@ def _check_member(name: str, shape: tuple[int, ...], fortran: bool, dtype: np.dt
     if len(shape) not in (1, 2) or (name == QUERY and len(shape) == 2) or fortran:
         msg = f"array {name!r} must have shape ({expected.rows}, ...) in C order, got {shape}{' in Fortran order' * fortran}"
         raise DataError(msg)
-    if shape[0] != expected.rows or not 1 <= (shape[1] if len(shape) == 2 else 1) <= widest:
+    if shape[0] > expected.rows + SPARE_ROWS or not 1 <= (shape[1] if len(shape) == 2 else 1) <= widest:
         msg = f"array {name!r} must have {expected.rows} rows of 1 to {widest} values, got shape {shape}"
         raise DataError(msg)

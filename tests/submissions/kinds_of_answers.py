@@ -75,8 +75,10 @@ def poses(board: Board) -> dict[str, Any]:
     return {"query": np.array(board.questions.ids), "centre": np.full((count, 3), 10.0), "normal": np.full((count, 3), 1.0)}
 
 
-answers("missing query", r"expected \d+ rows|must have \d+ rows", lambda a, b: {k: v[1:] for k, v in a.items()})
-answers("extra query", r"must have|must be", lambda a, b: {k: np.concatenate([v, v[:1]]) for k, v in a.items()})
+answers("missing query", r"queries without an answer: [0-9a-f]{12}$", lambda a, b: {k: v[1:] for k, v in a.items()})
+answers("no rows", r"expected \d+ rows in every column, got query 0", lambda a, b: {k: v[:0] for k, v in a.items()})
+answers("short column", r"rows in every column, got query \d+, boxes \d+", lambda a, b: {**a, "boxes": a["boxes"][1:]})
+answers("extra query", r"more than one row: '[0-9a-f]{12}'", lambda a, b: {k: np.concatenate([v, v[:1]]) for k, v in a.items()})
 answers("query twice", r"more than one row: '[0-9a-f]{12}'", lambda a, b: {**a, "query": put(a["query"], 1, a["query"][0])})
 answers("unknown query", r"not queries of this board: 'zzz'", lambda a, b: {**a, "query": put(a["query"], 1, "zzz")})
 answers("no queries", r"column 'query' .* is missing", lambda a, b: {"boxes": a["boxes"]})
@@ -253,6 +255,7 @@ content(
 )
 content("csv in UTF-16", r"UTF-8", ".csv", lambda b: csv(frame(b), "utf-16"))
 content("csv in Latin-1", r"UTF-8|not queries", ".csv", lambda b: csv(frame(b).assign(query="M\u00fcller"), "latin-1"))
+content("csv with the index of a data frame", r"is the index of a data frame", ".csv", lambda b: frame(b).to_csv().encode())
 content("csv with semicolons", r"unknown column", ".csv", lambda b: frame(b).to_csv(index=False, sep=";").encode())
 content("csv with words", r"CSV.*'many'", ".csv", lambda b: csv(frame(b)).replace(b"1.0", b"many", 1))
 content("csv with a hole", r"not a valid CSV", ".csv", lambda b: csv(frame(b)).replace(b",1.0,", b",,", 1))

@@ -114,7 +114,7 @@ def test_lists_in_several_row_groups_are_joined(tmp_path: Path) -> None:
 )
 def test_invalid_lists_are_rejected(columns: dict[str, Any], message: str | None, tmp_path: Path) -> None:
     if message is None:  # fewer rows than queries
-        path, message = parquet(tmp_path, query=IDS[:2], **columns), "expected 3 rows, one per query of the board, got 2"
+        path, message = parquet(tmp_path, query=IDS[:2], **columns), "queries without an answer: c"
     else:
         path = parquet(tmp_path, **columns)
     answers, problems = read(path)

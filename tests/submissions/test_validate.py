@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from atombench.commands import validate as command
+from atombench.errors import DataError
 from atombench.submissions import guarded
 from atombench.submissions.problems import Problems
 from atombench.submissions.validate import checked_answers, narrowed, validate
@@ -87,3 +89,12 @@ def test_all_problems_are_reported_at_once(board: Board, tmp_path: Path) -> None
     _, problems = validate(folder, results=board.results)
     for expected in ("protocol", "built-in method", "folder name", "run.sh", "not queries", "without an answer", "row 2"):
         assert any(expected in line for line in problems), (expected, problems)
+
+
+def test_the_readme_beside_the_submissions_is_passed_over(board: Board, tmp_path: Path) -> None:
+    """`atombench validate leaderboard/submissions/*` names it, too."""
+    folder = board.submission(tmp_path)
+    (tmp_path / "README.md").write_text("how to submit")
+    command.run([folder, tmp_path / "README.md"], results=board.results)
+    with pytest.raises(DataError, match="1 problem"):
+        command.run([tmp_path / "OTHER.md"], results=board.results)
