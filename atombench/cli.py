@@ -21,6 +21,7 @@ COMMANDS = {
     "board": "build the leaderboard pages and results.csv",
     "queries": "export the test queries of a board for use without this package",
     "new-method": "create a folder with a working example method",
+    "try": "run a submitted method and all controls on a small board, in about a minute",
     "export": "convert predictions of a run to the format of submissions",
     "validate": "report all problems of a submission",
     "score": "score the predictions of a submission and write records",
@@ -28,6 +29,8 @@ COMMANDS = {
     "new-key": "create a key for secret boards",
     "schema": "write the JSON Schemas of configuration, registry and records",
 }
+
+MODULES = {"try": "trial"}  # of commands whose name cannot be that of a module
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -67,7 +70,7 @@ def _dispatch(name: str, arguments: list[str]) -> None:
     follow_main()
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     try:
-        app.command(name)(import_module(f"atombench.commands.{name.replace('-', '_')}").run)
+        app.command(name)(import_module(f"atombench.commands.{MODULES.get(name, name.replace('-', '_'))}").run)
         app(arguments, prog_name=f"atombench {name}")
     except AtomBenchError as error:
         _report(str(error))

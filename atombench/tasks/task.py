@@ -198,6 +198,7 @@ class Task:
         methods: table of methods by name.
         references: methods that pages show for comparison.
         submission: form of the query files and of submitted answers, if it differs from the fields; see submissions/form.py.
+        small: key of the board on which submitted methods are tried; none by default.
         panels: pages and figures that only this task has; see pages/panels.py.
         audit: checks the queries of a board for pitfalls: `audit(data, manifest) -> BoardFindings`.
     """
@@ -215,6 +216,7 @@ class Task:
     methods: ClassVar[Mapping[str, Entry]]
     references: ClassVar[tuple[str, ...]] = ()
     submission: Any = None
+    small: ClassVar[str | None] = None
     panels: Any = None
     audit: Any = Deferred("atombench.audit.record:nothing_found")
 

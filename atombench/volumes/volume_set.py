@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -105,6 +105,12 @@ class VolumeSet:
     def rows(self, split: str) -> NDArray[np.int64]:
         """Return the indices of the volumes of one official split."""
         return np.flatnonzero(np.array(self.splits) == split)
+
+    def take(self, rows: NDArray[np.int64]) -> VolumeSet:
+        """Return the volumes with the given indices, in that order."""
+        texts: dict[str, Any] = {name: tuple(getattr(self, name)[row] for row in rows) for name in TEXT_FIELDS}
+        texts["facts"] = {name: tuple(values[row] for row in rows) for name, values in self.facts.items()}
+        return replace(self, **texts, volumes=self.volumes[rows], spacing=self.spacing[rows], affines=self.affines[rows])
 
     def index(self, form: str = "") -> Index:
         """Return everything except the voxels, for volumes in the named form."""

@@ -25,6 +25,7 @@ class Atom(Task):
     """ATOM (Wang et al., arXiv 2406.04105) with its published and its strict protocol; see docs/protocol.md."""
 
     name = "atom"
+    small = "atom/mni-subjects/uniform-none-x1"
     title = "section in a volume"
     protocol = PROTOCOL
     block = AtomBlock

@@ -1,0 +1,46 @@
+"""A trial runs a method and all controls on a small board, and reports what is wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from atombench.commands import trial
+from atombench.errors import ConfigError, DataError
+from atombench.submissions.new_method import new_method
+from atombench.submissions.trial import small_board
+from atombench.tasks.atom.task import ATOM
+from atombench.volumes.registry import read_registry
+from tests.conftest import ROOT
+
+REGISTRY = ROOT / "config/datasets.yaml"
+
+
+@pytest.mark.long
+def test_a_method_is_tried_beside_all_controls(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = new_method("grey-thing", tmp_path)
+    trial.run(folder, REGISTRY)
+    out = capsys.readouterr().out
+    for name in ("grey-thing", *ATOM.registry.controls):
+        assert f"  {name}  " in out
+    assert "volume-swap: " in out
+    assert "1008 queries" in out
+    best = out.splitlines()[1].split()
+    assert best[1] == "exhaustive"
+    assert float(best[2]) > 0.95
+    method = folder / "method.py"
+    method.write_text(method.read_text().replace("def predict(", "def predict_(", 1))
+    with pytest.raises(DataError, match="no attribute 'predict'"):
+        trial.run(folder, REGISTRY)
+    assert "grey-thing" in capsys.readouterr().out
+
+
+def test_predictions_cannot_be_tried(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=r"has no method that could be tried: submission\.yaml: is missing"):
+        trial.run(tmp_path / "empty", REGISTRY)
+
+
+def test_a_task_without_a_small_board_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("atombench.tasks.atom.task.Atom.small", None)
+    with pytest.raises(ConfigError, match="the task atom has no small board"):
+        small_board(ATOM, read_registry(REGISTRY))
