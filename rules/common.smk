@@ -106,6 +106,7 @@ def begin_call():
         return
     try:
         begin(planned_outputs(workflow.dag), logger.info)
+        PLAN.supply(logger.warning)
     except AtomBenchError as error:
         raise WorkflowError(f"Cannot start: {error}") from None
 

@@ -7,7 +7,7 @@ It never sees test labels and is independent of metrics; metrics are independent
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -40,6 +40,7 @@ class Resources:
         device: torch device.
         threads: processor threads.
         curve: file for the training curve (JSON lines), if the method trains.
+        pretrained: files of pretrained weights by name, which a submitted method brings; safetensors.
         checkpoint: stores the state of the training, so that it can be resumed after a kill.
     """
 
@@ -47,6 +48,7 @@ class Resources:
     device: str = "cpu"
     threads: int = 1
     curve: Path | None = None
+    pretrained: Mapping[str, Path] = field(default_factory=dict)
     checkpoint: Checkpoint | None = None
 
 

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from atombench.engine.entry import Entry
 from atombench.errors import ConfigError
@@ -22,6 +22,25 @@ from atombench.io.schema import read_yaml, validated
 NAME = re.compile(r"^[a-z0-9][a-z0-9-]{1,39}$")
 FILE = "submission.yaml"
 MOST_MEMORY_MB, MOST_DISK_MB, MOST_MINUTES = 128_000, 20_000, 1440  # what a submission may ask for
+MOST_PRETRAINED_MB = 2000  # of each file
+WEIGHTS = ".safetensors"
+
+
+class Pretrained(BaseModel):
+    """A file of pretrained weights: safetensors in the folder of the submission, or at an address."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_]{1,40}$", description="key of the file in `resources.pretrained`")
+    file: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]+\.safetensors$", description="file in the folder")
+    url: str | None = Field(default=None, pattern=r"^https?://[^\s<>\"'@]{3,500}$", description="address, instead of a file")
+    sha256: str = Field(pattern="^[0-9a-f]{64}$", description="SHA-256 of the file")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Pretrained:
+        if (self.file is None) == (self.url is None):
+            raise ValueError("expected either file or url")
+        return self
 
 
 class MethodFile(BaseModel):
@@ -41,6 +60,12 @@ class MethodFile(BaseModel):
     memory_mb: int = Field(default=6000, ge=200, le=MOST_MEMORY_MB, description="memory limit in MiB")
     disk_mb: int = Field(default=2000, ge=100, le=MOST_DISK_MB, description="limit of the files that it writes, in MiB")
     minutes: int = Field(default=60, ge=1, le=MOST_MINUTES, description="time limit for each of training and predicting")
+    pretrained: list[Pretrained] = Field(default=[], max_length=8, description="pretrained weights, up to 2 GB each")
+    requirements: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9_-]+\.txt$",
+        description="file with packages that the platform does not have: one NAME==VERSION --hash=sha256:... per line",
+    )
     options: dict[str, bool | int | float | str] = Field(default={}, description="default options")
 
     @property
@@ -104,12 +129,16 @@ def external_entry(name: str, task: str) -> Entry | None:
 
 
 def folder_digest(name: str, root: Path = SUBMISSIONS) -> str:
-    """Return the SHA-256 of the files of a submission, without tests and predictions, and of the version of its package."""
+    """Return the SHA-256 of the files of a submission, without tests and predictions, and of the version of its package.
+
+    Pretrained weights are covered by the checksums in `submission.yaml`.
+    """
     digest = hashlib.sha256("\0".join(_installed(name)).encode())
     folder = root / name
     for path in sorted(folder.rglob("*")):
         relative = path.relative_to(folder)
-        if path.is_file() and not path.is_symlink() and relative.parts[0] not in ("predictions", "__pycache__", "tests"):
+        skipped = relative.parts[0] in ("predictions", "__pycache__", "tests") or path.suffix == WEIGHTS
+        if path.is_file() and not path.is_symlink() and not skipped:
             digest.update(f"{relative.as_posix()}\0".encode() + path.read_bytes() + b"\0")
     return digest.hexdigest()
 

@@ -41,10 +41,10 @@ def list_folder(folder: Path, problems: Problems) -> dict[str, os.stat_result]:
     return files
 
 
-def check_kinds(files: dict[str, os.stat_result], answers: set[str], problems: Problems) -> None:
-    """Report files that are neither prediction files named in the submission nor short text files."""
+def check_kinds(files: dict[str, os.stat_result], named: set[str], problems: Problems) -> None:
+    """Report files that are neither prediction files or weights named in the submission nor short text files."""
     for name, status in sorted(files.items()):
-        if name in answers or name == FILE:
+        if name in named or name == FILE:
             continue
         path = Path(name)
         if path.suffix not in TEXTS and path.name not in NAMES:

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from atombench.engine.answers import Answers
 from atombench.engine.external import FILE
+from atombench.engine.sandbox.supplies import requirement_problems
 from atombench.errors import AtomBenchError, ConfigError, DataError, unknown_name
 from atombench.io.schema import problem_lines, read_yaml
 from atombench.records.board import Board
@@ -104,10 +105,30 @@ def read_submission(folder: Path, problems: Problems) -> Submission | None:
         return None
     _check_facts(folder, submission, problems)
     answers = {file.file for board in submission.boards for file in board.predictions}
-    check_kinds(files, answers, problems)
-    for name in sorted(answers - set(files)):
+    named = answers | _supplied(submission)
+    check_kinds(files, named, problems)
+    _check_requirements(folder, submission, problems)
+    for name in sorted(named - set(files)):
         problems.add(name, f"is named in {FILE} but does not exist")
     return submission
+
+
+def _supplied(submission: Submission) -> set[str]:
+    """Return the files of pretrained weights and requirements that a method names."""
+    method = submission.method
+    if method is None:
+        return set()
+    return {name for name in (*(file.file for file in method.pretrained), method.requirements) if name}
+
+
+def _check_requirements(folder: Path, submission: Submission, problems: Problems) -> None:
+    """Report requirements that cannot be installed; nothing is fetched or installed."""
+    if submission.method is None or submission.method.requirements is None:
+        return
+    path = folder / submission.method.requirements
+    if _is_plain_file(path, folder):
+        for line in requirement_problems(path.read_text(encoding="utf-8", errors="replace")):
+            problems.add(path.name, line)
 
 
 def checked_answers(

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from atombench.config import RunConfig
+from atombench.engine.external import read_submission
 from atombench.engine.method_name import MethodName
+from atombench.engine.sandbox.supplies import supplies_of
+from atombench.errors import AtomBenchError
+from atombench.io.paths import SUBMISSIONS
 from atombench.provenance.code import code_digest
 from atombench.records.board import Board
 from atombench.records.layout import ANSWERED, RECORD, TRAINED, Layout
@@ -127,6 +131,17 @@ class Plan:
         method = MethodName.read(wildcards.method).configured
         overrides = self.config.methods_of(task)[method]
         return json.dumps(task.registry.options(method, overrides, self.defaults[task.name]), sort_keys=True)
+
+    def supply(self, report: Callable[[str], None]) -> None:
+        """Fetch pretrained weights and packages of submitted methods; a method without them fails later, with the reason."""
+        for name in sorted({MethodName.read(run.method).name for run in self.measured}):
+            submission = read_submission(name)
+            if submission is None or submission.method is None:
+                continue
+            try:
+                supplies_of(SUBMISSIONS / name, submission.method)
+            except AtomBenchError as error:
+                report(f"{name}: {error}")
 
     @cached_property
     def learned_methods(self) -> set[str]:

@@ -42,7 +42,14 @@ def seccomp_works() -> bool:
     return bool(pyseccomp.get_api())
 
 
-def call(work: Path, job: Mapping[str, Any], limits: Limits, threads: int, kept_open: Sequence[int] = ()) -> str:
+def call(
+    work: Path,
+    job: Mapping[str, Any],
+    limits: Limits,
+    threads: int,
+    kept_open: Sequence[int] = (),
+    python: Path = Path(sys.executable),
+) -> str:
     """Execute a job in a confined child process.
 
     Args:
@@ -51,6 +58,7 @@ def call(work: Path, job: Mapping[str, Any], limits: Limits, threads: int, kept_
         limits: beyond them, the child is killed.
         threads: processor threads of numerical libraries.
         kept_open: file descriptors that the child inherits.
+        python: interpreter of the child.
 
     Returns:
         Why the call failed; empty if it did not. No process of the child is alive any more.
@@ -61,7 +69,7 @@ def call(work: Path, job: Mapping[str, Any], limits: Limits, threads: int, kept_
     strangers = Family.prepare()
     with tempfile.TemporaryFile() as output:  # outside the folder
         child = subprocess.Popen(
-            [*prefix(), sys.executable, "-m", CHILD, str(work)],
+            [*prefix(), str(python), "-m", CHILD, str(work)],
             cwd=work,
             env=_environment(work, threads),
             stdin=subprocess.PIPE,

@@ -86,14 +86,20 @@ def main() -> None:
     if job["seccomp"]:
         importlib.import_module("pyseccomp")  # finds its library with programs that are not executable afterwards
     if job["landlock"]:
-        restrict_files(work)
+        restrict_files(work, tuple(Path(path) for path in job.get("pretrained", {}).values()))
     if job["seccomp"]:
         restrict_calls()
     if job["step"] == "probe":
         write_json(work / RESULT, attempt_all(job["decoys"]))
         return
     _end_with_parent()
-    resources = Resources(seed=job["seed"], device=job["device"], threads=job["threads"], curve=work / "curve.jsonl")
+    resources = Resources(
+        seed=job["seed"],
+        device=job["device"],
+        threads=job["threads"],
+        curve=work / "curve.jsonl",
+        pretrained={name: Path(path) for name, path in job["pretrained"].items()},
+    )
     try:
         method = load_method(work, job)
         {"fit": fit, "predict": predict}[job["step"]](method, work, job, resources)

@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -25,12 +26,13 @@ from pydantic import ConfigDict
 
 from atombench.engine.answers import Answers, Column, Field, Ragged, check_answers
 from atombench.engine.contract import Options, Resources, Weights
-from atombench.engine.external import read_submission
+from atombench.engine.external import WEIGHTS, read_submission
 from atombench.engine.failure import MethodFailure
 from atombench.engine.sandbox.call import call
 from atombench.engine.sandbox.packing import pack, unpack
 from atombench.engine.sandbox.probes import confinement
 from atombench.engine.sandbox.processes import Limits
+from atombench.engine.sandbox.supplies import Supplies, supplies_of
 from atombench.errors import ConfigError, DataError
 from atombench.io.paths import SUBMISSIONS
 from atombench.io.tensors import load_tensors, save_tensors
@@ -114,11 +116,23 @@ class SandboxedMethod:
             columns[name] = values if lengths is None else Ragged(values, lengths.astype(np.int64))
         return columns
 
+    @cached_property
+    def supplies(self) -> Supplies:
+        """Pretrained weights and packages, fetched at first use.
+
+        Raises:
+            MethodFailure: they are not valid.
+        """
+        try:
+            return supplies_of(self.folder, self.method)
+        except (DataError, ConfigError) as error:
+            raise MethodFailure(str(error)) from error
+
     @property
     def confinement(self) -> dict[str, Any]:
         """What is confined on this system, as verified by probes, and the limits of the method, for the record."""
         limits = {"memory_mb": self.method.memory_mb, "disk_mb": self.method.disk_mb, "minutes": self.method.minutes}
-        return {**confinement(), **limits}
+        return {**confinement(), **limits, "code": self.method.place}
 
     @contextmanager
     def _workspace(self) -> Iterator[Path]:
@@ -127,7 +141,7 @@ class SandboxedMethod:
         try:
             (work / "method").mkdir()
             for path in self.folder.iterdir():
-                if path.is_file() and not path.is_symlink():
+                if path.is_file() and not path.is_symlink() and path.suffix != WEIGHTS:
                     shutil.copyfile(path, work / "method" / path.name)
             yield work
         finally:
@@ -146,9 +160,10 @@ class SandboxedMethod:
             "seed": resources.seed,
             "device": resources.device,
             "threads": resources.threads,
+            "pretrained": {name: str(path) for name, path in self.supplies.pretrained.items()},
         }
         limits = Limits(self.method.memory_mb, self.method.disk_mb, self.method.minutes)
-        problem = call(work, job, limits, resources.threads)
+        problem = call(work, job, limits, resources.threads, python=self.supplies.python)
         if problem:
             msg = f"{'training' if step == 'fit' else 'predicting'}: {problem}"
             raise MethodFailure(msg)
