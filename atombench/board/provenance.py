@@ -24,8 +24,12 @@ def provenance(run: Record) -> list[Line]:
     lines += [(f"SHA-256 of the {name}", digest) for name, digest in run.digests.model_dump().items() if digest]
     if run.options:
         lines.append(("configuration", _listed(run.options)))
-    if run.about:
-        lines.append(("reported by the method", _listed(run.about)))
+    confined = run.about.get("sandbox")
+    if reported := {name: value for name, value in run.about.items() if name != "sandbox"}:
+        lines.append(("reported by the method", _listed(reported)))
+    if isinstance(confined, Mapping):
+        lines.append(("entry point", str(confined.get("code", "unknown"))))
+        lines.append(("sandbox", _listed({name: value for name, value in confined.items() if name != "code"})))
     if run.card:
         lines.append(("card", _listed(run.card)))
     for name, cost in (("training", run.training), ("predicting", run.predicting)):

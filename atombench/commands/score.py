@@ -12,7 +12,7 @@ from atombench.errors import ConfigError, DataError
 from atombench.progress import log_to, logger
 from atombench.records.board import Board
 from atombench.records.layout import Layout
-from atombench.records.record import save_record
+from atombench.records.record import load_record, save_record
 from atombench.submissions.guarded import guarded_validate
 from atombench.submissions.score import refusal, refused_record, score
 from atombench.tasks.made_board import RESULTS, load_board
@@ -41,9 +41,11 @@ def run(
         raise DataError(refusal(folder, problems))
     for record in score(folder, results, board or (), seed or (), registry):
         path = Layout(results).record(record.run)
-        save_record(path, record)
+        changed = not path.is_file() or load_record(path) != record
+        if changed:  # a rewritten file would make the workflow repeat everything after it
+            save_record(path, record)
         sys.stdout.write(f"{record.run.key}\n{table(record.metrics)}\n")
-        logger.info("scored %s; wrote %s", record.run.key, path)
+        logger.info("scored %s; %s %s", record.run.key, "wrote" if changed else "unchanged:", path)
 
 
 def _one_record(folder: Path, boards: list[str], seeds: list[int], out: Path, results: Path, registry: Path) -> None:

@@ -207,6 +207,8 @@ def _check_facts(folder: Path, submission: Submission, problems: Problems) -> No
     if submission.method is not None:
         try:
             place = submission.method.place
+            if place.partition(":")[0].partition(".")[0] == "atombench":
+                problems.add(FILE, f"method.entry_point: {place} is part of the platform; submit a method of your own")
             if submission.method.file and not _is_plain_file(folder / submission.method.file, folder):
                 problems.add(submission.method.file, f"is named in {FILE} ({place}) but does not exist")
         except ConfigError as error:

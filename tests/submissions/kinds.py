@@ -108,6 +108,12 @@ for key, wrong, message in (
     ("tilte", "x", r"did you mean 'title'"),
 ):
     fact(f"{key}={str(wrong)[:20]!r}", message, **{key: wrong})
+fact(
+    "a method of the platform",
+    r"entry_point: atombench\.tasks\.atom\.methods\.exhaustive:Exhaustive is part of the platform",
+    boards=[],
+    method={"entry_point": "atombench.tasks.atom.methods.exhaustive:Exhaustive"},
+)
 KINDS["a key is missing"] = (
     lambda folder, board: write_yaml(folder, {k: v for k, v in board.facts().items() if k != "team"}),
     r"team: .*[Rr]equired",

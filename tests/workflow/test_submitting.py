@@ -62,6 +62,17 @@ def test_both_kinds_of_submission_appear_on_the_board(folder: Path) -> None:
     assert "<dt>team</dt>" in (folder / "results/board/methods/grey-level.html").read_text()
 
 
+def test_a_score_computed_by_hand_repeats_no_job(folder: Path) -> None:
+    subprocess.run(
+        ["atombench", "score", "leaderboard/submissions/grey-level"],
+        cwd=folder,
+        env=environment(folder),
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
+    assert jobs(snakemake(folder, "-n").stdout) == {}
+
+
 def test_no_jobs_remain_and_a_rejected_submission_appears_on_the_board(folder: Path) -> None:
     assert jobs(snakemake(folder, "-n").stdout) == {}
     predictions = folder / "leaderboard/submissions/grey-level/predictions/uniform-none-x1-seed1.npz"
