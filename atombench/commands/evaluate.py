@@ -13,10 +13,8 @@ from atombench.commands.arguments import REGISTRY_DEFAULT, BoardName, Condition,
 from atombench.commands.drawn import load_drawn
 from atombench.engine.answers import load_answers
 from atombench.engine.exchanges import load_exchanged
-from atombench.engine.method_name import MethodName
 from atombench.errors import ConfigError
 from atombench.io.files import file_digest
-from atombench.io.paths import SUBMISSIONS
 from atombench.io.schema import read_model
 from atombench.progress import log_to, logger
 from atombench.records.board import CLEAN
@@ -150,18 +148,9 @@ def _header(task: Task, run: Run, files: Files, data: Curated, manifest: Any, cl
 
 
 def _card(method: str) -> dict[str, Any]:
-    """Return the card of a submitted method.
-
-    Raises:
-        ConfigError: the submission is not valid.
-    """
+    """Return the card of a submitted method; empty if it is not valid, in which case the run has failed before its training."""
     # Imported by name, so that an edit of the submissions does not evaluate the platform's own methods again.
-    validate = import_module("atombench.submissions.validate")
-    problems = validate.Problems()
-    submission = validate.read_submission(SUBMISSIONS / MethodName.read(method).name, problems)
-    if submission is None:
-        raise ConfigError("; ".join(problems.lines))
-    card: dict[str, Any] = submission.card
+    card: dict[str, Any] = import_module("atombench.submissions.card").card_of(method)[0]
     return card
 
 

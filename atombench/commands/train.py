@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,11 +24,12 @@ from atombench.commands.arguments import (
 )
 from atombench.commands.drawn import load_drawn
 from atombench.engine import contract
-from atombench.engine.failure import MethodFailure, own_faults
+from atombench.engine.failure import LONGEST_REASON, MethodFailure, own_faults
 from atombench.engine.registry import confinement
 from atombench.engine.training.checkpoint import Checkpoint
 from atombench.engine.weights import Origin, save_bundle, save_failure
 from atombench.io.files import write_json, written_whole
+from atombench.io.text import one_line
 from atombench.progress import log_to, logger
 from atombench.provenance.code import versions
 from atombench.provenance.cost import Meter
@@ -71,7 +73,7 @@ def run(
         digests = [curated.index.digest, drawn.digest, _code(task, method)]
         kept = Checkpoint(checkpoint, _binding(method, built, resources, digests), checkpoint_seconds)
     with written_whole(curve) as growing:
-        weights, failure = _fit(built, training, replace(resources, curve=growing, checkpoint=kept))
+        weights, failure = _fit(built, training, replace(resources, curve=growing, checkpoint=kept), _refusal(task, method))
     facts = {**built.options.model_dump(), **confinement(built)}
     origin = _origin(task, name, method, built, seed)
     if failure:
@@ -97,8 +99,21 @@ def _origin(task: Task, board: Board, method: str, built: contract.Method, seed:
     )
 
 
-def _fit(method: contract.Method, training: TrainingData, resources: contract.Resources) -> tuple[contract.Weights, str]:
-    """Return the weights of a method, and the reason if it fails by its own fault."""
+def _refusal(task: Task, method: str) -> str:
+    """Return why a submitted method is not trained: the problems of its card and folder."""
+    if not task.registry.is_external(method):
+        return ""
+    # Imported by name, so that an edit of the submissions does not train the platform's own methods again.
+    problems: str = import_module("atombench.submissions.card").card_of(method)[1]
+    return f"training: the submission is not valid: {problems}" if problems else ""
+
+
+def _fit(
+    method: contract.Method, training: TrainingData, resources: contract.Resources, refusal: str
+) -> tuple[contract.Weights, str]:
+    """Return the weights of a method, and the reason if it is refused or fails by its own fault."""
+    if refusal:
+        return {}, one_line(refusal, LONGEST_REASON)
     try:
         with own_faults("training"):
             return method.fit(training, resources), ""

@@ -10,10 +10,12 @@ import torch
 
 from atombench.commands import evaluate, predict, train
 from atombench.engine.answers import Answers
+from atombench.engine.external import read_submission
 from atombench.engine.failure import MethodFailure, own_faults
 from atombench.engine.weights import load_bundle
 from atombench.errors import DataError, Interrupted, TrainingError
 from atombench.records.record import Record, load_record
+from atombench.submissions.new_method import new_method
 from atombench.tasks.atom.manifest import Manifest
 from atombench.tasks.atom.methods.network import NetworkMethod
 from atombench.tasks.atom.queries import Queries
@@ -82,13 +84,12 @@ def files(toy_data: Curated, toy_manifest: Manifest, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def steps(folder: Path) -> Record:
+def steps(folder: Path, method: str = "regismcan", options: str = '{"steps": 2, "width": 8, "batch_volumes": 2}') -> Record:
     """Train, predict and evaluate as the workflow does."""
     names = ("weights.safetensors", "predictions.parquet", "swaps.parquet", "training.json", "predicting.json", "record.json")
     weights, predictions, swaps, training, predicting, record = (folder / name for name in names)
     data = {"data": folder, "manifest": folder / "manifest.parquet"}
-    board, method = "atom/toy/hard-none-x1", "regismcan"
-    options = '{"steps": 2, "width": 8, "batch_volumes": 2}'
+    board = "atom/toy/hard-none-x1"
     train.run(board, method, **data, out=weights, curve=folder / "curve.jsonl", cost=training, options=options)
     predict.run(board, method, **data, weights=weights, out=predictions, cost=predicting, swaps=swaps, options=options)
     evaluate.run(
@@ -170,6 +171,24 @@ def test_nothing_is_written_when_the_disk_is_full(files: Path, monkeypatch: pyte
     with pytest.raises(DataError, match="No space left"):
         steps(files)
     assert {path.name for path in files.iterdir()} == {"curated.npz", "curated.json", "manifest.parquet"}
+
+
+def test_a_method_with_an_invalid_card_is_not_trained(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (files / "config").symlink_to(ROOT / "config")
+    monkeypatch.chdir(files)
+    folder = new_method("careless-one")
+    read_submission.cache_clear()
+    about = (folder / "submission.yaml").read_text()
+    (folder / "submission.yaml").write_text(about.replace("contact: none ", "contact: call me ").replace("team: ", "tema: "))
+    method = (folder / "method.py").read_text()
+    (folder / "method.py").write_text(method + "\nraise ValueError('was imported')\n")
+    record = steps(files, "careless-one", "{}")
+    assert record.status == "failed"
+    assert "the submission is not valid" in record.reason
+    assert "contact" in record.reason
+    assert "did you mean" in record.reason
+    assert "was imported" not in record.reason
+    assert record.card == {}
 
 
 def test_a_run_without_errors_is_complete(files: Path) -> None:
