@@ -149,7 +149,9 @@ def method_page(name: str, boards: Sequence[MethodOnBoard]) -> str:
     if counts := [board.row.facts["parameters"] for board in boards if "parameters" in board.row.facts]:
         card["parameters"] = written(counts[0], "count")
     stated = next((board.row.card for board in boards if board.row.card), {})
-    card |= {label.replace("_", " "): text for label, text in stated.items() if label not in ("name", "note", "parameters")}
+    shown = {label: text for label, text in stated.items() if label not in ("name", "note", "parameters")}
+    plain = {label: ("yes" if text else "no") if isinstance(text, bool) else text for label, text in shown.items()}
+    card |= {label.replace("_", " "): text for label, text in plain.items()}
     return rendered(
         "atombench.board",
         "method.html.j2",

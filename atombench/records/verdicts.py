@@ -62,9 +62,8 @@ def verdicts(records: Sequence[Record], spec: MetricSpec) -> dict[str, list[Verd
     """
     found: dict[str, list[Verdict]] = {}
     sign = 1.0 if spec.higher_is_better else -1.0
-    for exchange in dict.fromkeys(metric.protocol for record in records for metric in record.metrics):
-        if not is_exchange(exchange):
-            continue
+    protocols = {metric.protocol for record in records for metric in record.metrics}
+    for exchange in sorted(filter(is_exchange, protocols), key=lambda name: (name == SHIFT, name)):
         own = complete_samples(records, exchange, f"{OWN}{spec.name}")
         other = {method: runs for method, runs in complete_samples(records, exchange, spec.name).items() if method in own}
         if not other:

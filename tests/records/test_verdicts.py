@@ -21,7 +21,7 @@ def test_a_method_whose_score_stays_the_same_when_volumes_are_exchanged_is_blind
         record("volume-only", 0.3, (0.05, 0.3)),
     ]
     assert marks(*records) == {"regismcan-released": ["volume-blind"], "volume-only": ["section-blind"]}
-    (volume, section) = verdicts(records, SPEC)["regismcan"]
+    (section, volume) = verdicts(records, SPEC)["regismcan"]
     assert (volume.state, section.state) == ("uses", "uses")
     assert 0 < volume.low < volume.fall < volume.high
     assert volume.own == pytest.approx(0.5, abs=0.1)
@@ -64,7 +64,7 @@ def test_a_saboteur_that_notices_swapped_volumes_is_caught_when_they_move() -> N
 
 
 def test_a_method_that_is_never_right_allows_no_verdict() -> None:
-    assert marks(record("regismcan", 0.0, (0.0, 0.0))) == {"regismcan": ["volume-undecided", "section-undecided"]}
+    assert marks(record("regismcan", 0.0, (0.0, 0.0))) == {"regismcan": ["section-undecided", "volume-undecided"]}
 
 
 def test_a_method_with_a_failed_run_has_no_samples() -> None:
