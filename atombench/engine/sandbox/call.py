@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
-from atombench.engine.sandbox.processes import Family, Limits, folder_mb, prefix
+from atombench.engine.sandbox.processes import ProcessTree, Limits, folder_mb, prefix
 from atombench.io.files import read_json, write_json
 
 CHILD = "atombench.engine.sandbox.child"
@@ -66,7 +67,7 @@ def call(
     confinement = {"landlock": landlock_version() > 0, "seccomp": seccomp_works(), "disk_mb": limits.disk_mb}
     write_json(work / "job.json", {**job, **confinement})
     before_mb = folder_mb(work)
-    strangers = Family.prepare()
+    earlier = ProcessTree.prepare()
     with tempfile.TemporaryFile() as output:  # outside the folder
         child = subprocess.Popen(
             [*prefix(), str(python), "-m", CHILD, str(work)],
@@ -78,11 +79,11 @@ def call(
             start_new_session=True,
             pass_fds=kept_open,
         )
-        family = Family(child, strangers)
+        tree = ProcessTree(child, earlier)
         try:
-            problem = _watch(family, limits, output, work, before_mb)
+            problem = _watch(tree, limits, output, work, before_mb)
         finally:
-            family.kill()
+            tree.kill()
         if not problem and child.returncode != 0:
             problem = _exit_reason(output, child.returncode)
     return problem
@@ -95,20 +96,21 @@ def _environment(work: Path, threads: int) -> dict[str, str]:
     return {**kept, **private, "PYTHONNOUSERSITE": "1", "OMP_NUM_THREADS": str(threads)}
 
 
-def _watch(family: Family, limits: Limits, output: IO[bytes], work: Path, before_mb: float) -> str:
+def _watch(tree: ProcessTree, limits: Limits, output: IO[bytes], work: Path, before_mb: float) -> str:
     """Wait for the child; return the limit that it exceeded, or an empty text."""
     end, polls = time.monotonic() + 60 * limits.minutes, 0
-    while family.child.poll() is None:
+    while tree.child.poll() is None:
         if time.monotonic() > end:
             return f"took more than its limit of {limits.minutes:g} minutes"
-        if family.memory_mb() > limits.memory_mb and (used := family.shared_memory_mb()) > limits.memory_mb:
+        if tree.resident_mb() > limits.memory_mb and (used := tree.proportional_mb()) > limits.memory_mb:
             return f"used {used:.0f} MB, more than its limit of {limits.memory_mb} MB"
         if os.fstat(output.fileno()).st_size > LONGEST_OUTPUT:
             return f"printed more than {LONGEST_OUTPUT} bytes"
         if polls % POLLS_PER_DISK_CHECK == 0:
-            if (written := folder_mb(work) - before_mb + family.deleted_mb()) > limits.disk_mb:
-                return f"wrote {written:.0f} MB to disk, more than its limit of {limits.disk_mb} MB"
-            if (count := len(family.processes())) > limits.processes:
+            if (written := folder_mb(work) - before_mb + tree.deleted_mb()) > limits.disk_mb:
+                amount = f"{written:.0f} MB" if math.isfinite(written) else "more files than can be counted"
+                return f"wrote {amount} to disk, more than its limit of {limits.disk_mb} MB"
+            if (count := len(tree.processes())) > limits.processes:
                 return f"started {count} processes, more than the limit of {limits.processes}"
         polls += 1
         time.sleep(POLL_SECONDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import signal
 import stat
@@ -19,6 +20,7 @@ NAMESPACES = (("--user", "--map-current-user"), ())  # as a user, then as root
 SEPARATE = ("--net", "--pid", "--ipc", "--uts")
 PR_SET_CHILD_SUBREAPER = 36
 KILL_SECONDS = 10
+COUNT_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -62,11 +64,11 @@ def _works(*command: str) -> bool:
         return False
 
 
-class Family:
+class ProcessTree:
     """A child process with all its descendants, also those whose parents have exited."""
 
-    def __init__(self, child: subprocess.Popen[bytes], strangers: set[int]) -> None:
-        self.child, self.strangers = child, strangers
+    def __init__(self, child: subprocess.Popen[bytes], earlier: set[int]) -> None:
+        self.child, self.earlier = child, earlier
 
     @classmethod
     def prepare(cls) -> set[int]:
@@ -76,20 +78,20 @@ class Family:
         return {process.pid for process in psutil.Process().children()}
 
     def processes(self) -> list[psutil.Process]:
-        """Return the living processes of the family."""
+        """Return the living processes of the tree."""
         found: list[psutil.Process] = []
         with suppress(psutil.Error):
             for process in psutil.Process().children():
-                if process.pid not in self.strangers:
+                if process.pid not in self.earlier:
                     found += [process, *process.children(recursive=True)]
         return [process for process in found if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
 
-    def memory_mb(self) -> float:
-        """Return the memory of all processes in MiB. Pages that several processes share count once, if they matter."""
+    def resident_mb(self) -> float:
+        """Return the resident memory in MiB; pages that several processes share count once for each of them."""
         return sum(_used(process, "rss") for process in self.processes()) / 2**20
 
-    def shared_memory_mb(self) -> float:
-        """Return the same with shared pages divided between their owners, which takes longer to find out."""
+    def proportional_mb(self) -> float:
+        """Return the resident memory in MiB; shared pages count once in all. This takes longer to find out."""
         return sum(_used(process, "pss") for process in self.processes()) / 2**20
 
     def deleted_mb(self) -> float:
@@ -139,10 +141,10 @@ def _open_files(pid: int) -> Iterator[os.stat_result]:
 
 
 def folder_mb(folder: Path) -> float:
-    """Return the disk space that a folder uses, in MiB; the count never fails, whatever a method has made of the folder."""
+    """Return the disk space that a folder uses, in MiB; infinite if it cannot be counted, for example with too many files."""
     command = ["du", "--summarize", "--one-file-system", "--block-size=1K", "--", str(folder)]
     try:
-        done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+        done = subprocess.run(command, capture_output=True, timeout=COUNT_SECONDS, check=False)
         return int(done.stdout.split()[0]) / 1024
     except (OSError, subprocess.TimeoutExpired, ValueError, IndexError):
-        return 0.0
+        return math.inf
