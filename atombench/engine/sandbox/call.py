@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
-from atombench.engine.sandbox.processes import ProcessTree, Limits, folder_mb, prefix
+from atombench.engine.sandbox.processes import Limits, ProcessTree, folder_mb, prefix
 from atombench.io.files import read_json, write_json
 
 CHILD = "atombench.engine.sandbox.child"
