@@ -37,6 +37,7 @@ LOCAL = "local"
 NAME = re.compile(r"[a-z0-9-]+, protocol [0-9.]+")  # of experiments of this package
 VARIABLE = "MLFLOW_TRACKING_URI"
 SQLITE = "sqlite:///"
+MOST_STEPS = 2**53
 LONGEST_NAME, LONGEST_VALUE = 200, 6000  # characters that MLflow accepts
 
 
@@ -244,6 +245,12 @@ def metric_name(text: str) -> str:
     return "/".join(parts)[:LONGEST_NAME] or "unnamed"
 
 
+def _curve_name(text: str) -> str:
+    """Return the name of a column of a training curve, which never is that of a test metric."""
+    name = metric_name(text)
+    return metric_name(f"curve/{name}") if name.partition("/")[0] == "test" else name
+
+
 def _log(client: Any, experiment: str, result: Result, source: str, begun: list[str]) -> None:
     from mlflow.entities import Metric, Param, RunTag
 
@@ -265,8 +272,9 @@ def _log(client: Any, experiment: str, result: Result, source: str, begun: list[
         **{f"digest.{name}": value for name, value in record.digests.model_dump().items()},
     }
     metrics = [
-        Metric(metric_name(name), value, end, int(row["step"]))
+        Metric(_curve_name(name), value, end, int(row["step"]))
         for row in _curve(result.curve)
+        if 0 <= row["step"] < MOST_STEPS
         for name, value in row.items()
         if name != "step"
     ]

@@ -187,12 +187,23 @@ def test_a_file_that_is_not_a_store_is_refused(place: Path) -> None:
 
 def test_a_curve_with_unusual_names_is_mirrored(place: Path, store: Path) -> None:
     results = stored(place, example("constant"))
-    curve = {"step": 1, "loss (train)": 2.0, "../up": 1.0, "a//b": 0.5, "\u202e": 0.1, "x" * 400: 3.0}
-    results[0].curve.write_text(json.dumps(curve) + "\n")
+    curve = {
+        "step": 1,
+        "test/strict/fine_recall@1": 1.0,
+        "loss (train)": 2.0,
+        "../up": 1.0,
+        "a//b": 0.5,
+        "\u202e": 0.1,
+        "x" * 400: 3.0,
+    }
+    results[0].curve.write_text(json.dumps(curve) + "\n" + '{"step": 1e300, "x": 1.0}\n')
     assert list(mirror(results, store_address(store)).values()) == ["added"]
     ((_, run),) = runs_in(store).values()
     logged = set(run.data.metrics)
-    assert {"loss _train_", "up", "a/b", "_", "x" * 200} <= logged
+    own = results[0].record.find("strict", "fine_recall@1")
+    assert own is not None
+    assert run.data.metrics["test/strict/fine_recall_at_1"] == own.value
+    assert {"curve/test/strict/fine_recall_at_1", "loss _train_", "up", "a/b", "_", "x" * 200} <= logged
     assert mirror(results, store_address(store)) == {}
 
 

@@ -25,6 +25,7 @@ from atombench.pages.axis import Axis
 from atombench.pages.panels import Panels, Picture
 from atombench.pages.place import Place
 from atombench.pages.row import Row
+from atombench.records.confirmations import Confirmed
 from atombench.records.metric import MetricSpec
 from atombench.records.record import Record, first_runs
 from atombench.records.run_list import LostRun, RunEntry, load_setting
@@ -48,7 +49,7 @@ class BoardJob:
         links: addresses of all method pages.
         places: all settings.
         staging: staging folder for pages and files.
-        confirmed: digests of the prediction files whose scores a maintainer has confirmed.
+        confirmed: answers whose scores a maintainer has confirmed.
     """
 
     place: Place
@@ -61,7 +62,7 @@ class BoardJob:
     links: Mapping[str, str]
     places: Sequence[Place]
     staging: Staging
-    confirmed: frozenset[str] = frozenset()
+    confirmed: frozenset[Confirmed] = frozenset()
 
     @property
     def task(self) -> Task:

@@ -9,8 +9,10 @@ from itertools import groupby
 from typing import Any
 
 from atombench.board.standings import rank
+from atombench.errors import ConfigError
 from atombench.pages.marks import AT_CEILING, CONFIRMED, EXTRA_DATA, NO_CODE, ONE_SEED, USES, Mark, same_answers
 from atombench.pages.row import CHANCE, Number, Row
+from atombench.records.confirmations import Confirmed
 from atombench.records.metric import Key, MetricSpec
 from atombench.records.record import Metric, Record
 from atombench.records.run_list import LostRun
@@ -26,7 +28,7 @@ def make_rows(
     task: Task,
     records: Sequence[Record],
     lost: Sequence[LostRun] = (),
-    confirmed: Collection[str] = (),
+    confirmed: Collection[Confirmed] = (),
     ceiling: float | None = None,
 ) -> tuple[list[Row], list[Comparison]]:
     """Return the rows of one board (best first, then unranked, incomplete and failed methods, chance last) and comparisons.
@@ -38,7 +40,7 @@ def make_rows(
         task: task of the board.
         records: all records of one board, sorted by run.
         lost: runs of the board that ended without a record.
-        confirmed: digests of the prediction files that are confirmed.
+        confirmed: submission, board, seed and digest of the answers that are confirmed.
         ceiling: best primary score that answers from the pixels alone can have; None if unknown.
     """
     spec = spec_of(task, task.primary)
@@ -52,18 +54,32 @@ def make_rows(
         lost_runs = [run for run in lost if run.run.method == method]
         runs = by_method.get(method, [])
         row = _row(task, method, runs, lost_runs, standings.get(method), found.get(method, []))
-        is_confirmed = bool(runs) and all(run.digests.predictions in confirmed for run in runs)
-        rows.append(replace(row, marks=[*_marks(row, is_confirmed, spec, ceiling), *copies.get(method, [])]))
+        is_confirmed = bool(runs) and all(_key(run) in confirmed for run in runs)
+        rows.append(
+            replace(row, marks=[*_marks(row, is_confirmed, _seeded(task, row), spec, ceiling), *copies.get(method, [])])
+        )
     sign = -1.0 if spec.higher_is_better else 1.0
     return [*sorted(rows, key=lambda row: _order(row, sign)), *_chance(task, records)], pairs
 
 
-def _counts(record: Record, confirmed: Collection[str]) -> bool:
+def _counts(record: Record, confirmed: Collection[Confirmed]) -> bool:
     """Return whether a record is ranked: it was measured here, or its answers are confirmed."""
-    return record.origin != "self-reported" or record.digests.predictions in confirmed
+    return record.origin != "self-reported" or _key(record) in confirmed
 
 
-def _marks(row: Row, confirmed: bool, spec: MetricSpec, ceiling: float | None) -> list[Mark]:
+def _key(record: Record) -> Confirmed:
+    return (record.run.method, record.run.board.key, record.run.seed, record.digests.predictions)
+
+
+def _seeded(task: Task, row: Row) -> bool:
+    """Return whether the results of a method depend on a seed, as far as it is known here."""
+    try:
+        return task.registry.entry(row.method).seeded
+    except ConfigError:
+        return True
+
+
+def _marks(row: Row, confirmed: bool, seeded: bool, spec: MetricSpec, ceiling: float | None) -> list[Mark]:
     """Return the marks of a row in the order in which they are shown."""
     marks = [CONFIRMED] if confirmed else []
     marks += [Mark(verdict.mark, USES[verdict.state]) for verdict in row.verdicts if verdict.mark]
@@ -72,7 +88,7 @@ def _marks(row: Row, confirmed: bool, spec: MetricSpec, ceiling: float | None) -
     number = row.primary
     if ceiling is not None and number is not None and (number.value - ceiling) * (1 if spec.higher_is_better else -1) >= 0:
         marks.append(AT_CEILING)
-    if row.card and len(row.seeds) == 1 and row.card.get("parameters"):
+    if len(row.seeds) == 1 and (row.origin == "self-reported" or seeded):
         marks.append(ONE_SEED)
     if row.card.get("extra_data"):
         marks.append(EXTRA_DATA)

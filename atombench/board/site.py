@@ -26,6 +26,7 @@ from atombench.pages.place import Place, title_of, wanted_slug
 from atombench.pages.rendering import FRAME, Frame
 from atombench.progress import logger, tracked
 from atombench.records.board import Board, Setting
+from atombench.records.confirmations import Confirmed
 from atombench.records.run import Run
 from atombench.records.run_list import LostRun, RunEntry, nothing_to_show
 from atombench.tasks.table import TASKS, find_task
@@ -51,7 +52,7 @@ class SiteContent:
         lost: runs that ended without a record.
         published: files with published results, by task.
         left_out: files that are not shown, with the reason.
-        confirmed: digests of the prediction files whose scores a maintainer has confirmed.
+        confirmed: answers whose scores a maintainer has confirmed.
     """
 
     listed: Mapping[str, Sequence[RunEntry]]
@@ -60,7 +61,7 @@ class SiteContent:
     lost: Sequence[LostRun] = ()
     published: Mapping[str, Path] = field(default_factory=dict)
     left_out: Sequence[str] = ()
-    confirmed: frozenset[str] = frozenset()
+    confirmed: frozenset[Confirmed] = frozenset()
 
 
 def build_site(content: SiteContent, out: Path, processes: int = 1) -> None:

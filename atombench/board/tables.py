@@ -49,7 +49,7 @@ def long_table(
         own_runs = [] if row.status == "theory" else runs.get(row.method, [])
         lines += [line for run in own_runs for line in _single(run)]
         lines += _means(row, sum(run.ended for run in own_runs))
-    lines += [_failed(run.run.method, run.run.seed, "measured") for run in lost]
+    lines += [_failed(run.run.method, run.run.seed, "reproduced" if run.role == "submission" else "measured") for run in lost]
     table = pd.DataFrame(lines, columns=[*NUMBERS, "origin", "n_seeds"])
     constants = {
         "task": setting.board.task,

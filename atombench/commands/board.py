@@ -10,7 +10,7 @@ from atombench.board.site import SiteContent, build_site
 from atombench.commands.arguments import REGISTRY_DEFAULT, Log, Registry
 from atombench.io.paths import PAPER_TABLES, SECRET_LOG, shipped
 from atombench.progress import available_threads, log_to, logger
-from atombench.records.confirmations import confirmed_files, read_log
+from atombench.records.confirmations import confirmed_answers, read_log
 from atombench.records.run_list import load_lost, settings_listed
 from atombench.tasks.table import DEFAULT
 from atombench.volumes.registry import read_registry
@@ -37,7 +37,7 @@ def run(
         lost=load_lost(runs),
         published={DEFAULT: shipped(paper)},
         left_out=left_out,
-        confirmed=confirmed_files(read_log(confirmations)),
+        confirmed=confirmed_answers(read_log(confirmations)),
     )
     build_site(content, out, threads or available_threads())
     logger.info("board %s: %d settings", out / "index.html", len(content.listed))

@@ -24,6 +24,7 @@ FILE = "submission.yaml"
 MOST_MEMORY_MB, MOST_DISK_MB, MOST_MINUTES = 128_000, 20_000, 1440  # what a submission may ask for
 MOST_PRETRAINED_MB = 2000  # of each file
 WEIGHTS = ".safetensors"
+ADDRESS = r"^https?://[^\s<>\"'@?#*\[\]]{3,400}/[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}[.]safetensors$"
 
 
 class Pretrained(BaseModel):
@@ -33,7 +34,7 @@ class Pretrained(BaseModel):
 
     name: str = Field(pattern=r"^[A-Za-z0-9_]{1,40}$", description="key of the file in `resources.pretrained`")
     file: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]+\.safetensors$", description="file in the folder")
-    url: str | None = Field(default=None, pattern=r"^https?://[^\s<>\"'@]{3,500}$", description="address, instead of a file")
+    url: str | None = Field(default=None, pattern=ADDRESS, description="address, instead of a file")
     sha256: str = Field(pattern="^[0-9a-f]{64}$", description="SHA-256 of the file")
 
     @model_validator(mode="after")
@@ -67,6 +68,12 @@ class MethodFile(BaseModel):
         description="file with packages that the platform does not have: one NAME==VERSION --hash=sha256:... per line",
     )
     options: dict[str, bool | int | float | str] = Field(default={}, description="default options")
+
+    @model_validator(mode="after")
+    def _different_names(self) -> MethodFile:
+        if len({file.name for file in self.pretrained}) != len(self.pretrained):
+            raise ValueError("two files of pretrained weights have the same name")
+        return self
 
     @property
     def place(self) -> str:

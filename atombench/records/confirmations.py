@@ -7,6 +7,7 @@ submissions learn little about the secret labels.
 from __future__ import annotations
 
 import csv
+import unicodedata
 from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -17,6 +18,8 @@ from atombench.errors import DataError
 from atombench.io.files import written_whole
 from atombench.io.schema import FrozenModel, validated
 
+Confirmed = tuple[str, str, int, str]
+"""Submission, board, seed and SHA-256 of the answers."""
 QUOTA, QUOTA_DAYS = 5, 30  # scorings of a team in any period of so many days
 
 
@@ -24,6 +27,7 @@ class Confirmation(FrozenModel):
     """One scoring of a submission on a secret board.
 
     Attributes:
+        scoring: running number of the comparison, which may have several lines.
         date: of the scoring.
         team, submission: as stated in its `submission.yaml`.
         board: public board whose row is confirmed.
@@ -35,6 +39,7 @@ class Confirmation(FrozenModel):
         confirmed: whether the public score is no better than the secret one allows.
     """
 
+    scoring: int = Field(ge=1)
     date: date
     team: str = Field(min_length=1)
     submission: str
@@ -73,21 +78,24 @@ def append(path: Path, lines: Sequence[Confirmation]) -> None:
 
 
 def check_quota(log: Sequence[Confirmation], team: str, today: date) -> None:
-    """Check that a team may score another submission; the scorings of one day of one submission count once.
+    """Check that a team may score again. Names are compared without case, accents and punctuation.
 
     Raises:
         DataError: the team has used its quota.
     """
     since = today - timedelta(days=QUOTA_DAYS)
-    name = " ".join(team.split()).casefold()
-    of_team = [line for line in log if " ".join(line.team.split()).casefold() == name]
-    mine = {(line.date, line.submission) for line in of_team if line.date > since}
+    mine = {(line.date, line.scoring) for line in log if _plain(line.team) == _plain(team) and line.date > since}
     if len(mine) >= QUOTA:
         again = min(day for day, _ in mine) + timedelta(days=QUOTA_DAYS)
         msg = f"the team {team!r} has scored {len(mine)} submissions on secret boards in {QUOTA_DAYS} days; again on {again}"
         raise DataError(msg)
 
 
-def confirmed_files(log: Sequence[Confirmation]) -> frozenset[str]:
-    """Return the digests of the prediction files whose scores are confirmed."""
-    return frozenset(line.predictions for line in log if line.confirmed)
+def _plain(name: str) -> str:
+    """Return the letters and digits of a name, without case and accents."""
+    return "".join(c for c in unicodedata.normalize("NFKD", name).casefold() if c.isalnum())
+
+
+def confirmed_answers(log: Sequence[Confirmation]) -> frozenset[Confirmed]:
+    """Return the answers whose scores are confirmed."""
+    return frozenset((line.submission, line.board, line.seed, line.predictions) for line in log if line.confirmed)

@@ -18,6 +18,8 @@ from atombench.tasks.made_board import RESULTS
 from atombench.tasks.table import find_task
 from atombench.tasks.task import spec_of
 
+LEAST_WIDTH = 0.01  # to which scores are rounded, also as a share of the score
+
 
 def confirm(folder: Path, log: Path, today: date, results: Path = RESULTS, registry: Path | None = None) -> list[Confirmation]:
     """Compare public and secret scores of a submission, and add the result to the log.
@@ -43,7 +45,8 @@ def confirm(folder: Path, log: Path, today: date, results: Path = RESULTS, regis
     earlier = read_log(log)
     check_quota(earlier, submission.team, today)
     records = _records(submission, folder, results, registry)
-    lines = list(_compared(submission, records, today))
+    number = 1 + max((line.scoring for line in earlier), default=0)
+    lines = list(_compared(submission, records, number, today))
     if not lines:
         msg = f"{submission.name} has no answers to both a public board and the secret board of the same sampler"
         raise DataError(msg)
@@ -59,7 +62,7 @@ def _records(submission: Submission, folder: Path, results: Path, registry: Path
     return [record for path in sorted(results.glob(str(pattern))) if (record := load_record(path)).ended]
 
 
-def _compared(submission: Submission, records: list[Record], today: date) -> Iterator[Confirmation]:
+def _compared(submission: Submission, records: list[Record], number: int, today: date) -> Iterator[Confirmation]:
     task = find_task(submission.task)
     spec = spec_of(task, task.primary)
     found = {(record.run.board, record.run.seed): record for record in records}
@@ -68,8 +71,9 @@ def _compared(submission: Submission, records: list[Record], today: date) -> Ite
         if not task.secret(secret) or public is None:
             continue
         shown, true = _primary(public, spec), _primary(hidden, spec)
-        width = true.ci_high - true.ci_low
+        width = max(true.ci_high - true.ci_low, LEAST_WIDTH * abs(true.value), LEAST_WIDTH)
         yield Confirmation(
+            scoring=number,
             date=today,
             team=submission.team,
             submission=submission.name,
@@ -77,9 +81,9 @@ def _compared(submission: Submission, records: list[Record], today: date) -> Ite
             secret=secret.key,
             seed=seed,
             predictions=public.digests.predictions,
-            value=round(true.value / width) * width if width else true.value,
+            value=round(true.value / width) * width,
             width=width,
-            confirmed=shown.ci_low <= true.ci_high if spec.higher_is_better else shown.ci_high >= true.ci_low,
+            confirmed=shown.value <= true.ci_high if spec.higher_is_better else shown.value >= true.ci_low,
         )
 
 

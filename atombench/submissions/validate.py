@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from atombench.engine.answers import Answers
 from atombench.engine.external import FILE
-from atombench.engine.sandbox.supplies import requirement_problems
+from atombench.engine.sandbox.supplies import read_requirements
 from atombench.errors import AtomBenchError, ConfigError, DataError, unknown_name
 from atombench.io.schema import problem_lines, read_yaml
 from atombench.records.board import Board
@@ -127,7 +127,7 @@ def _check_requirements(folder: Path, submission: Submission, problems: Problems
         return
     path = folder / submission.method.requirements
     if _is_plain_file(path, folder):
-        for line in requirement_problems(path.read_text(encoding="utf-8", errors="replace")):
+        for line in read_requirements(path.read_text(encoding="ascii", errors="replace"))[1]:
             problems.add(path.name, line)
 
 

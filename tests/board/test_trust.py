@@ -17,7 +17,7 @@ from atombench.records.confirmations import (
     Confirmation,
     append,
     check_quota,
-    confirmed_files,
+    confirmed_answers,
     read_log,
 )
 from atombench.records.record import Record
@@ -40,6 +40,7 @@ def fake(method: str = "truth", rate: float = 1.0, predictions: str = "4" * 64, 
 
 def line(**changes: object) -> Confirmation:
     content = {
+        "scoring": 1,
         "date": TODAY,
         "team": "we",
         "submission": "truth",
@@ -94,13 +95,15 @@ def test_results_state_the_origin_of_every_number(tmp_path: Path) -> None:
 
 
 def test_a_confirmed_score_is_ranked_and_marked() -> None:
-    confirmed = confirmed_files([line()])
+    confirmed = confirmed_answers([line()])
     row = by_name(fake(rate=0.9), *HONEST, confirmed=confirmed)["truth"]
     assert row.standing.rank == 1
     assert marks(row)[0] == "confirmed"
-    other = by_name(fake(rate=0.9, predictions="9" * 64), *HONEST, confirmed=confirmed)["truth"]
-    assert other.standing is None
-    assert confirmed_files([line(confirmed=False)]) == frozenset()
+    for other in (fake(rate=0.9, predictions="9" * 64), fake("renamed", 0.9), fake(rate=0.9, seed=2)):
+        row = by_name(other, *HONEST, confirmed=confirmed)[other.run.method]
+        assert row.standing is None
+        assert "confirmed" not in marks(row)
+    assert confirmed_answers([line(confirmed=False)]) == frozenset()
 
 
 def test_scores_at_the_ceiling_of_what_pixels_allow_are_marked_for_submissions_only() -> None:
@@ -147,14 +150,14 @@ def test_the_row_of_chance_keeps_its_own_number(tmp_path: Path) -> None:
 
 
 def test_a_team_has_a_quota_of_scorings(tmp_path: Path) -> None:
-    log = [line(submission=f"try-{number}", team="We ") for number in range(QUOTA)]
+    log = [line(scoring=1 + number, team="  W-É. ") for number in range(QUOTA)]
     with pytest.raises(
         DataError, match=f"has scored {QUOTA} submissions on secret boards in {QUOTA_DAYS} days; again on 2026-12-21"
     ):
         check_quota(log, "we", TODAY)
     check_quota(log, "others", TODAY)
     check_quota(log[1:], "we", TODAY)
-    check_quota([*log[1:], line(submission="try-1")], "we", TODAY)  # two boards of one submission count once
+    check_quota([*log[1:], line(scoring=2, seed=2)], "we", TODAY)  # the lines of one comparison count once
     check_quota(log, "we", date(2026, 12, 21))
 
 

@@ -55,7 +55,7 @@ def test_figures_show_the_measured_values_or_state_why_they_are_empty(site: Path
 
 def test_sorting_search_and_filters_are_restored_from_the_address(site: Path, browser: Any) -> None:
     at(browser, site / HARD)
-    all_methods = ["exhaustive", "sent-in", "ran-here", "regismcan", "constant", "lost", "chance"]
+    all_methods = ["exhaustive", "ran-here", "regismcan", "constant", "sent-in", "lost", "chance"]
     assert methods(browser) == all_methods
     click(browser, "th[data-key=method] .dt-column-title, th[data-key=method]")
     assert methods(browser) == sorted(all_methods)

@@ -178,14 +178,34 @@ def test_a_method_ends_when_the_platform_is_killed(temporary: Path, tmp_path: Pa
             "to disk",
         ),
         ("open('f', 'wb').write(bytes(200 * 2**20))", "File too large"),
-        ("import mmap, time; m = mmap.mmap(-1, 600 * 2**20); m.write(bytes(600 * 2**20)); time.sleep(30)", "used [0-9]+ MB"),
+        ("x = b'x' * (600 * 2**20); import time; time.sleep(30)", "used [0-9]+ MB"),
+        ("import mmap; mmap.mmap(-1, 2**20)", "PermissionError"),
+        (
+            "import socket; a, b = socket.socketpair(); a.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 24)",
+            "PermissionError",
+        ),
+        ("import os; [os.pipe() for _ in range(2000)]", "Too many open files"),
+        (
+            "import mmap, os, time\n        f = open('f', 'wb+'); f.write(bytes(140 * 2**20)); f.flush()\n"
+            "        g = open('g', 'wb+'); g.write(bytes(140 * 2**20)); g.flush()\n"
+            "        maps = [mmap.mmap(one.fileno(), 140 * 2**20) for one in (f, g)]\n"
+            "        os.unlink('f'); os.unlink('g'); f.close(); g.close(); time.sleep(30)",
+            "to disk",
+        ),
+        (
+            "import time\n        for n in range(120_000): open(f'f{n}', 'w').close()\n        time.sleep(30)",
+            "than 100000 files",
+        ),
         (
             "import os, time\n        for n in range(400): os.fork() or time.sleep(30)\n        time.sleep(30)",
             "started [0-9]+ processes",
         ),
         ("import os; os.memfd_create('x')", "not implemented"),
     ],
-    ids=["files", "deleted files", "one file", "shared memory", "processes", "memory file"],
+    ids=[
+        *("files", "deleted files", "one file", "memory", "shared memory", "socket buffers", "pipes"),
+        *("mapped files", "many files", "processes", "memory file"),
+    ],
 )
 def test_disk_memory_and_processes_are_limited(
     fit: str, reason: str, toy_data: Curated, toy_manifest: Manifest, tmp_path: Path, temporary: Path

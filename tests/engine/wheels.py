@@ -6,11 +6,14 @@ import zipfile
 from pathlib import Path
 
 
-def tiny_wheel(folder: Path, name: str = "tinything", code: str = "ANSWER = 42\n") -> tuple[Path, str]:
+def tiny_wheel(
+    folder: Path, name: str = "tinything", code: str = "ANSWER = 42\n", more: dict[str, str] | None = None
+) -> tuple[Path, str]:
     """Write a wheel with one module; return its path and a requirement with its hash."""
     info = f"{name}-1.0.dist-info"
     files = {
         f"{name}.py": code,
+        **(more or {}),
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }

@@ -9,7 +9,7 @@ import pytest
 from atombench.commands import confirm as command
 from atombench.engine.secret_key import VARIABLE, new_key
 from atombench.errors import DataError
-from atombench.records.confirmations import QUOTA, confirmed_files, read_log
+from atombench.records.confirmations import QUOTA, confirmed_answers, read_log
 from atombench.submissions.confirm import confirm
 from atombench.tasks.atom.queries import query_order
 from tests.conftest import volume_set
@@ -62,7 +62,7 @@ def test_a_method_that_is_as_good_on_the_secret_board_is_confirmed(boards: dict[
     assert line.value == pytest.approx(round(line.value / line.width) * line.width)
     assert 0 < line.width < 0.5
     assert read_log(log) == [line]
-    assert confirmed_files([line]) == {line.predictions}
+    assert confirmed_answers([line]) == {(NAME, line.board, 1, line.predictions)}
 
 
 def test_a_table_of_public_labels_is_not_confirmed(
@@ -71,7 +71,7 @@ def test_a_table_of_public_labels_is_not_confirmed(
     folder = submission(boards, tmp_path, ("public",))
     command.run(folder, boards["public"].results, tmp_path / "log.csv")
     assert "NOT confirmed" in capsys.readouterr().out
-    assert confirmed_files(read_log(tmp_path / "log.csv")) == frozenset()
+    assert confirmed_answers(read_log(tmp_path / "log.csv")) == frozenset()
 
 
 def test_a_submission_without_secret_answers_cannot_be_confirmed(boards: dict[str, Board], tmp_path: Path) -> None:
@@ -91,4 +91,4 @@ def test_the_quota_is_checked_before_anything_is_scored(
     monkeypatch.setattr("atombench.submissions.confirm.score", lambda *arguments, **others: pytest.fail("scored"))
     with pytest.raises(DataError, match="on secret boards in 30 days"):
         confirm(folder, log, DAY, boards["public"].results)
-    assert len(read_log(log)) == QUOTA
+    assert [line.scoring for line in read_log(log)] == list(range(1, QUOTA + 1))

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
-from atombench.engine.sandbox.processes import Limits, ProcessTree, folder_mb, prefix
+from atombench.engine.sandbox.processes import Limits, ProcessTree, folder_files, folder_mb, prefix
 from atombench.io.files import read_json, write_json
 
 CHILD = "atombench.engine.sandbox.child"
@@ -49,7 +49,6 @@ def call(
     limits: Limits,
     threads: int,
     kept_open: Sequence[int] = (),
-    python: Path = Path(sys.executable),
 ) -> str:
     """Execute a job in a confined child process.
 
@@ -59,7 +58,6 @@ def call(
         limits: beyond them, the child is killed.
         threads: processor threads of numerical libraries.
         kept_open: file descriptors that the child inherits.
-        python: interpreter of the child.
 
     Returns:
         Why the call failed; empty if it did not. No process of the child is alive any more.
@@ -70,7 +68,7 @@ def call(
     earlier = ProcessTree.prepare()
     with tempfile.TemporaryFile() as output:  # outside the folder
         child = subprocess.Popen(
-            [*prefix(), str(python), "-m", CHILD, str(work)],
+            [*prefix(), sys.executable, "-m", CHILD, str(work)],
             cwd=work,
             env=_environment(work, threads),
             stdin=subprocess.PIPE,
@@ -110,6 +108,8 @@ def _watch(tree: ProcessTree, limits: Limits, output: IO[bytes], work: Path, bef
             if (written := folder_mb(work) - before_mb + tree.deleted_mb()) > limits.disk_mb:
                 amount = f"{written:.0f} MB" if math.isfinite(written) else "more files than can be counted"
                 return f"wrote {amount} to disk, more than its limit of {limits.disk_mb} MB"
+            if (count := folder_files(work)) > limits.files:
+                return f"made more than {limits.files} files"
             if (count := len(tree.processes())) > limits.processes:
                 return f"started {count} processes, more than the limit of {limits.processes}"
         polls += 1

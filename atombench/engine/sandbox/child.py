@@ -86,7 +86,7 @@ def main() -> None:
     if job["seccomp"]:
         importlib.import_module("pyseccomp")  # finds its library with programs that are not executable afterwards
     if job["landlock"]:
-        restrict_files(work, tuple(Path(path) for path in job.get("pretrained", {}).values()))
+        restrict_files(work, tuple(map(Path, (*job.get("pretrained", {}).values(), *job.get("packages", ())))))
     if job["seccomp"]:
         restrict_calls()
     if job["step"] == "probe":
@@ -100,6 +100,7 @@ def main() -> None:
         curve=work / "curve.jsonl",
         pretrained={name: Path(path) for name, path in job["pretrained"].items()},
     )
+    sys.path[:0] = job["packages"]
     try:
         method = load_method(work, job)
         {"fit": fit, "predict": predict}[job["step"]](method, work, job, resources)

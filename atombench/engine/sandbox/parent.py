@@ -31,14 +31,17 @@ from atombench.engine.failure import MethodFailure
 from atombench.engine.sandbox.call import call
 from atombench.engine.sandbox.packing import pack, unpack
 from atombench.engine.sandbox.probes import confinement
-from atombench.engine.sandbox.processes import Limits
+from atombench.engine.sandbox.processes import Limits, make_readable
 from atombench.engine.sandbox.supplies import Supplies, supplies_of
-from atombench.errors import ConfigError, DataError
+from atombench.errors import AtomBenchError, ConfigError, DataError
 from atombench.io.paths import SUBMISSIONS
 from atombench.io.tensors import load_tensors, save_tensors
 from atombench.io.text import one_line
 
 LONGEST_CURVE = 10_000_000  # bytes
+LONGEST_ROW = 4096  # values of a ragged answer
+SPARE_BYTES = 1 << 20
+MOST_STEPS = 2**53
 LENGTHS = ".lengths"  # suffix of the array with the row lengths of a ragged array
 
 
@@ -71,7 +74,7 @@ class SandboxedMethod:
         """
         with self._workspace() as work:
             self._run(work, "fit", training, resources)
-            weights, _ = self._output(work / "out.safetensors")
+            weights, _ = self._output(work / "out.safetensors", self.method.memory_mb * 2**20)
             if resources.curve is not None:
                 resources.curve.write_text(_curve(work / "curve.jsonl"), encoding="utf-8")
         return weights
@@ -85,7 +88,7 @@ class SandboxedMethod:
         with self._workspace() as work:
             save_tensors(work / "weights.safetensors", weights)
             self._run(work, "predict", queries, resources)
-            arrays, texts = self._output(work / "out.safetensors")
+            arrays, texts = self._output(work / "out.safetensors", self._largest(len(queries)))
         about = {**_facts(texts.get("about", "{}")), "sandbox": self.confinement}
         answers = Answers.of(self._columns(arrays), texts.get("probabilities") == "true", about)
         try:
@@ -125,7 +128,7 @@ class SandboxedMethod:
         """
         try:
             return supplies_of(self.folder, self.method)
-        except (DataError, ConfigError) as error:
+        except (AtomBenchError, OSError) as error:
             raise MethodFailure(str(error)) from error
 
     @property
@@ -145,6 +148,7 @@ class SandboxedMethod:
                     shutil.copyfile(path, work / "method" / path.name)
             yield work
         finally:
+            make_readable(work)
             subprocess.run(["rm", "-rf", "--", str(work)], check=False, capture_output=True)
 
     def _run(self, work: Path, step: str, data: Any, resources: Resources) -> None:
@@ -161,20 +165,26 @@ class SandboxedMethod:
             "device": resources.device,
             "threads": resources.threads,
             "pretrained": {name: str(path) for name, path in self.supplies.pretrained.items()},
+            "packages": [str(self.supplies.packages)] if self.supplies.packages else [],
         }
         limits = Limits(self.method.memory_mb, self.method.disk_mb, self.method.minutes)
-        problem = call(work, job, limits, resources.threads, python=self.supplies.python)
+        problem = call(work, job, limits, resources.threads)
         if problem:
             msg = f"{'training' if step == 'fit' else 'predicting'}: {problem}"
             raise MethodFailure(msg)
 
-    def _output(self, path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    def _largest(self, queries: int) -> int:
+        """Return the size in bytes that no file of valid answers exceeds."""
+        numbers = sum(LONGEST_ROW if field.width is None else field.width for field in self.fields)
+        return min(self.method.memory_mb * 2**20, 8 * numbers * queries + SPARE_BYTES)
+
+    def _output(self, path: Path, largest: int) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
         try:
-            if (problem := _file_problem(path, self.method.memory_mb * 2**20)) is not None:
+            if (problem := _file_problem(path, largest)) is not None:
                 msg = f"{path.name} {problem}"
                 raise DataError(msg)
             return load_tensors(path)
-        except DataError as error:
+        except (DataError, TypeError, ValueError, AttributeError) as error:  # the last three: numbers that NumPy does not have
             msg = f"the method wrote no valid arrays ({error})"
             raise MethodFailure(msg) from error
 
@@ -189,6 +199,8 @@ def _file_problem(path: Path, largest: int) -> str | None:
         return "is not a regular file"
     if about.st_size > largest:
         return f"has {about.st_size} bytes, more than {largest}"
+    if about.st_blocks * 512 + SPARE_BYTES < about.st_size:
+        return "has holes"
     return None
 
 
@@ -201,8 +213,9 @@ def _curve(path: Path) -> str:
         try:
             row = json.loads(line)
             numbers = {one_line(str(name), 60): float(value) for name, value in row.items() if np.isfinite(float(value))}
-            kept.append(json.dumps({**numbers, "step": int(numbers["step"])}))
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            if 0 <= numbers["step"] < MOST_STEPS:
+                kept.append(json.dumps({**numbers, "step": int(numbers["step"])}))
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
             continue
     return "".join(f"{line}\n" for line in kept)
 

@@ -177,6 +177,11 @@ def _system_v(decoys: Decoys) -> bool:
     return True
 
 
+def _shared_memory(decoys: Decoys) -> bool:
+    mmap.mmap(-1, mmap.PAGESIZE, flags=mmap.MAP_SHARED | mmap.MAP_ANONYMOUS).close()
+    return True
+
+
 def _posix_memory(decoys: Decoys) -> bool:
     path = Path("/dev/shm/atombench-probe")
     path.write_text("x")
@@ -210,6 +215,7 @@ PROBES = (
     Probe("memory", "memory files", _memory_file),
     Probe("memory", "System V memory", _system_v),
     Probe("memory", "POSIX shared memory", _posix_memory),
+    Probe("memory", "anonymous shared memory", _shared_memory),
 )
 OUTLIVES = "processes that outlive the call"
 

@@ -8,6 +8,7 @@ import os
 import signal
 import stat
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -32,12 +33,14 @@ class Limits:
         disk_mb: files that it writes, in MiB.
         minutes: duration.
         processes: number of processes at a time.
+        files: number of files and folders.
     """
 
     memory_mb: int
     disk_mb: int
     minutes: float
     processes: int = 256
+    files: int = 100_000
 
 
 @cache
@@ -83,8 +86,10 @@ class ProcessTree:
         with suppress(psutil.Error):
             for process in psutil.Process().children():
                 if process.pid not in self.earlier:
-                    found += [process, *process.children(recursive=True)]
-        return [process for process in found if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+                    found.append(process)
+                    with suppress(psutil.Error):
+                        found += process.children(recursive=True)
+        return [process for process in found if _lives(process)]
 
     def resident_mb(self) -> float:
         """Return the resident memory in MiB; pages that several processes share count once for each of them."""
@@ -101,6 +106,8 @@ class ProcessTree:
             for about in _open_files(process.pid):
                 if stat.S_ISREG(about.st_mode) and about.st_nlink == 0:
                     found[about.st_dev, about.st_ino] = about.st_blocks * 512
+            for inode, size in _deleted_maps(process.pid):
+                found[0, inode] = max(size, found.get((0, inode), 0))
         return sum(found.values()) / 2**20
 
     def kill(self) -> None:
@@ -117,6 +124,13 @@ class ProcessTree:
             self.child.wait(KILL_SECONDS)
         if self.child.stdin is not None:
             self.child.stdin.close()
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 def _used(process: psutil.Process, kind: str) -> float:
@@ -140,11 +154,42 @@ def _open_files(pid: int) -> Iterator[os.stat_result]:
             yield os.stat(f"/proc/{pid}/fd/{name}")
 
 
+def _deleted_maps(pid: int) -> Iterator[tuple[int, int]]:
+    """Yield inode and size in bytes of the mapped parts of deleted files."""
+    try:
+        lines = Path(f"/proc/{pid}/maps").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        ends, _, _, _, inode, *name = line.split(None, 5)
+        if name and name[0].endswith("(deleted)"):
+            first, last = ends.split("-")
+            yield int(inode), int(last, 16) - int(first, 16)
+
+
+def make_readable(folder: Path) -> None:
+    """Allow the owner to read and enter all folders in a folder; a method may have forbidden it."""
+    subprocess.run(["chmod", "-R", "u+rwX", "--", str(folder)], capture_output=True, check=False)
+
+
+def folder_files(folder: Path) -> int:
+    """Return the number of files in a folder; a large number if it cannot be counted."""
+    command = ["du", "--summarize", "--inodes", "--", str(folder)]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=COUNT_SECONDS, check=False)
+        return int(done.stdout.split()[0])
+    except (OSError, subprocess.TimeoutExpired, ValueError, IndexError):
+        return sys.maxsize
+
+
 def folder_mb(folder: Path) -> float:
     """Return the disk space that a folder uses, in MiB; infinite if it cannot be counted, for example with too many files."""
     command = ["du", "--summarize", "--one-file-system", "--block-size=1K", "--", str(folder)]
     try:
         done = subprocess.run(command, capture_output=True, timeout=COUNT_SECONDS, check=False)
+        if b"ermission denied" in done.stderr:
+            make_readable(folder)
+            done = subprocess.run(command, capture_output=True, timeout=COUNT_SECONDS, check=False)
         return int(done.stdout.split()[0]) / 1024
     except (OSError, subprocess.TimeoutExpired, ValueError, IndexError):
         return math.inf

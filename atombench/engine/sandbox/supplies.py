@@ -1,4 +1,4 @@
-"""What a submitted method brings besides its code: pretrained weights, and packages in an environment of its own.
+"""What a submitted method brings besides its code: pretrained weights, and packages in a folder of their own.
 
 Both are fetched and checked before the sandbox starts. Weights are safetensors with a stated SHA-256; packages are wheels with
 stated hashes, so that nothing is executed while they are installed.
@@ -7,6 +7,7 @@ stated hashes, so that nothing is executed while they are installed.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -19,7 +20,6 @@ from urllib.parse import urlsplit
 from filelock import FileLock
 from safetensors import SafetensorError, safe_open
 
-import atombench
 from atombench.engine.external import MOST_PRETRAINED_MB, MethodFile, Pretrained
 from atombench.errors import ConfigError, DataError
 from atombench.io.files import file_digest
@@ -28,7 +28,7 @@ from atombench.progress import logger
 from atombench.volumes.fetch import SourceFile, fetch
 
 STORE = Path("results/supplies")
-REQUIREMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9,._-]+\])?==[A-Za-z0-9.!+_-]+( *;[^\\#]*)?")
+REQUIREMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9,._-]+\])?==[A-Za-z0-9.!+_-]+")
 HASH = re.compile(r"--hash=sha(256|384|512):[0-9a-f]{64,128}")
 LONGEST_REQUIREMENTS = 1 << 20  # bytes
 COMPLETE = "complete"
@@ -39,11 +39,12 @@ class Supplies:
     """Supplies of a method, ready for use.
 
     Attributes:
-        python: interpreter of its environment.
+        packages: folder with its packages; none if it needs only those of the platform. It is added to the path of Python
+            after the process is confined, because importing a package executes it.
         pretrained: files of pretrained weights by name.
     """
 
-    python: Path = Path(sys.executable)
+    packages: Path | None = None
     pretrained: Mapping[str, Path] = field(default_factory=dict)
 
 
@@ -63,7 +64,7 @@ def supplies_of(folder: Path, method: MethodFile, store: Path = STORE) -> Suppli
     pretrained = {file.name: _pretrained(folder, file, store / "pretrained") for file in method.pretrained}
     if method.requirements is None:
         return Supplies(pretrained=pretrained)
-    return Supplies(_environment(folder / method.requirements, store / "environments"), pretrained)
+    return Supplies(_packages(folder / method.requirements, store / "packages"), pretrained)
 
 
 def _pretrained(folder: Path, file: Pretrained, downloads: Path) -> Path:
@@ -87,58 +88,73 @@ def _pretrained(folder: Path, file: Pretrained, downloads: Path) -> Path:
     return path.resolve()
 
 
-def requirement_problems(text: str) -> list[str]:
-    """Return why requirements cannot be installed: every line must pin one package, with hashes."""
+def read_requirements(text: str) -> tuple[list[str], list[str]]:
+    """Return the requirements in a file, one line each, and the problems of the other lines.
+
+    Only `NAME==VERSION --hash=sha256:...` is accepted. pip never sees the file itself, but the lines returned here: it would
+    also understand options, addresses, variables and other encodings.
+    """
     if len(text) > LONGEST_REQUIREMENTS:
-        return [f"has more than {LONGEST_REQUIREMENTS} characters"]
-    problems = []
-    for line in text.replace("\\\n", " ").splitlines():
-        content = re.sub(r"(^|\s)#.*", "", line).strip()
-        if not content:
+        return [], [f"has more than {LONGEST_REQUIREMENTS} characters"]
+    accepted, problems, pending = [], [], ""
+    for line in text.split("\n"):
+        part = line.strip()
+        if not pending and (not part or part.startswith("#")):
             continue
-        requirement, *hashes = re.split(r"\s+(?=--hash)", content)
-        if REQUIREMENT.fullmatch(requirement.strip()) is None or not all(HASH.fullmatch(one.strip()) for one in hashes):
-            problems.append(f"expected NAME==VERSION --hash=sha256:..., got {one_line(content, 80)!r}")
+        pending = f"{pending} {part.removesuffix(chr(92)).strip()}".strip()
+        if part.endswith("\\"):
+            continue
+        name, *hashes = pending.split()
+        if REQUIREMENT.fullmatch(name) is None or not all(HASH.fullmatch(one) for one in hashes):
+            problems.append(f"expected NAME==VERSION --hash=sha256:..., got {one_line(pending, 80)!r}")
         elif not hashes:
-            problems.append(f"{one_line(requirement, 80)!r} has no --hash; `pip-compile --generate-hashes` states it")
-    return problems
+            problems.append(f"{name[:80]!r} has no --hash; `pip-compile --generate-hashes` states it")
+        else:
+            accepted.append(" ".join([name, *hashes]))
+        pending = ""
+    if pending:
+        problems.append("the last line is continued, but there is no next one")
+    return accepted, problems
 
 
-def _environment(requirements: Path, store: Path) -> Path:
-    """Return the interpreter of a virtual environment with the required packages, and those of the platform after them."""
+def _packages(requirements: Path, store: Path) -> Path:
+    """Return the folder with the required packages, installed from wheels.
+
+    Raises:
+        ConfigError: a requirement is not valid.
+        DataError: pip cannot install them; its output is in the log only.
+    """
     try:
-        text = requirements.read_text(encoding="utf-8")
+        text = requirements.read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError) as error:
-        msg = f"{requirements} cannot be read"
+        msg = f"{requirements} cannot be read as ASCII text"
         raise ConfigError(msg) from error
-    if problems := requirement_problems(text):
+    accepted, problems = read_requirements(text)
+    if problems:
         msg = f"{requirements}: {'; '.join(problems)}"
         raise ConfigError(msg)
-    place = store / hashlib.sha256(f"{sys.version}\0{sys.prefix}\0{text}".encode()).hexdigest()[:16]
+    wanted = "\n".join(accepted) + "\n"
+    place = store / hashlib.sha256(f"{sys.version}\0{wanted}".encode()).hexdigest()[:16]
     store.mkdir(parents=True, exist_ok=True)
     with FileLock(store / f"{place.name}.lock"):
         if not (place / COMPLETE).is_file():
             shutil.rmtree(place, ignore_errors=True)
             logger.info("installing the packages of %s", requirements)
             _run([sys.executable, "-m", "venv", str(place)], requirements)
-            python = str(place / "bin/python")
+            listed = place / "requirements.txt"
+            listed.write_text(wanted, encoding="ascii")
             options = ["--quiet", "--disable-pip-version-check", "--no-input", "--require-hashes", "--only-binary", ":all:"]
-            _run([python, "-m", "pip", "install", *options, "--requirement", str(requirements)], requirements)
-            (packages,) = place.glob("lib/python*/site-packages")
-            (packages / "atombench-platform.pth").write_text("\n".join(_platform()) + "\n", encoding="utf-8")
+            _run([str(place / "bin/python"), "-m", "pip", "install", *options, "--requirement", str(listed)], requirements)
             (place / COMPLETE).touch()
-    return (place / "bin/python").absolute()
-
-
-def _platform() -> list[str]:
-    """Return the folders from which the platform itself is imported."""
-    installed = [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
-    return [*installed, str(Path(atombench.__file__).parents[1])]
+    (packages,) = place.glob("lib/python*/site-packages")
+    return packages.resolve()
 
 
 def _run(command: list[str], requirements: Path) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ATOMBENCH_")}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode != 0:
-        lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-        msg = f"the packages of {requirements} cannot be installed: {one_line(' '.join(lines[-3:]), 600)}"
+        for line in (done.stderr or done.stdout).splitlines()[-10:]:
+            logger.error("pip: %s", one_line(line, 600))
+        msg = f"the packages of {requirements} cannot be installed; the log has the output of pip"
         raise DataError(msg)
