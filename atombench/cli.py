@@ -55,6 +55,15 @@ def _help() -> str:
     return f"usage: atombench COMMAND [options]\n\n{lines}\n`atombench COMMAND --help` lists the options of a command.\n"
 
 
+def module_of(name: str) -> str:
+    """Return the module of a command.
+
+    >>> module_of("new-key"), module_of("try")
+    ('new_key', 'trial')
+    """
+    return MODULES.get(name, name.replace("-", "_"))
+
+
 def _dispatch(name: str, arguments: list[str]) -> None:
     from atombench.errors import AtomBenchError, unknown_name
     from atombench.extras import missing_extra
@@ -70,7 +79,7 @@ def _dispatch(name: str, arguments: list[str]) -> None:
     follow_main()
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     try:
-        app.command(name)(import_module(f"atombench.commands.{MODULES.get(name, name.replace('-', '_'))}").run)
+        app.command(name)(import_module(f"atombench.commands.{module_of(name)}").run)
         app(arguments, prog_name=f"atombench {name}")
     except AtomBenchError as error:
         _report(str(error))

@@ -243,7 +243,7 @@ def test_evaluate_refuses_answers_of_another_manifest_condition_or_weights(
 
 def test_every_command_is_imported_without_torch() -> None:
     script = (
-        "import sys, atombench.cli as c; [__import__('atombench.commands.' + n.replace('-', '_')) for n in c.COMMANDS];"
+        "import sys, atombench.cli as c; [__import__('atombench.commands.' + c.module_of(n)) for n in c.COMMANDS];"
         "print('torch' in sys.modules)"
     )
     answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)

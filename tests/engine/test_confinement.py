@@ -126,7 +126,7 @@ def test_nothing_of_a_stubborn_method_outlives_its_time_limit(
     assert alive(temporary) == []
 
 
-@pytest.mark.parametrize("separate", [True, False], ids=["namespaces", "no namespaces"])
+@pytest.mark.parametrize("separate", [True, pytest.param(False, marks=pytest.mark.long)], ids=["namespaces", "no namespaces"])
 def test_orphans_end_with_a_method_that_ends_by_itself(
     separate: bool,
     toy_data: Curated,
@@ -185,20 +185,23 @@ def test_a_method_ends_when_the_platform_is_killed(temporary: Path, tmp_path: Pa
             "PermissionError",
         ),
         ("import os; [os.pipe() for _ in range(2000)]", "Too many open files"),
-        (
+        pytest.param(
             "import mmap, os, time\n        f = open('f', 'wb+'); f.write(bytes(140 * 2**20)); f.flush()\n"
             "        g = open('g', 'wb+'); g.write(bytes(140 * 2**20)); g.flush()\n"
             "        maps = [mmap.mmap(one.fileno(), 140 * 2**20) for one in (f, g)]\n"
             "        os.unlink('f'); os.unlink('g'); f.close(); g.close(); time.sleep(30)",
             "to disk",
+            marks=pytest.mark.long,
         ),
-        (
+        pytest.param(
             "import time\n        for n in range(120_000): open(f'f{n}', 'w').close()\n        time.sleep(30)",
             "than 100000 files",
+            marks=pytest.mark.long,
         ),
-        (
+        pytest.param(
             "import os, time\n        for n in range(400): os.fork() or time.sleep(30)\n        time.sleep(30)",
             "started [0-9]+ processes",
+            marks=pytest.mark.long,
         ),
         ("import os; os.memfd_create('x')", "not implemented"),
     ],
@@ -217,6 +220,7 @@ def test_disk_memory_and_processes_are_limited(
     assert alive(temporary) == []
 
 
+@pytest.mark.long
 def test_memory_that_forks_share_counts_once(toy_data: Curated, toy_manifest: Manifest, tmp_path: Path) -> None:
     shared = """x = np.ones(40 * 2**20)
         import os, time

@@ -57,6 +57,7 @@ def supplied(folder: Path) -> supplies.Supplies:
     return supplies_of(folder, submission.method)
 
 
+@pytest.mark.long
 def test_a_method_uses_its_weights_and_its_package_in_the_sandbox(
     toy_data: Curated, toy_manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 from atombench.commands import confirm as command
 from atombench.engine.secret_key import VARIABLE, new_key
 from atombench.errors import DataError
-from atombench.records.confirmations import QUOTA, confirmed_answers, read_log
+from atombench.records.confirmations import QUOTA, append, confirmed_answers, read_log
 from atombench.submissions.confirm import confirm
 from atombench.tasks.atom.queries import query_order
 from tests.conftest import volume_set
@@ -86,8 +86,8 @@ def test_the_quota_is_checked_before_anything_is_scored(
 ) -> None:
     log = tmp_path / "log.csv"
     folder = submission(boards, tmp_path, ("public", "secret"), team="We")
-    for number in range(QUOTA):
-        confirm(folder, log, date(2026, 11, 1 + number), boards["public"].results)
+    (line,) = confirm(folder, log, date(2026, 11, 1), boards["public"].results)
+    append(log, [line.model_copy(update={"scoring": 1 + number}) for number in range(1, QUOTA)])
     monkeypatch.setattr("atombench.submissions.confirm.score", lambda *arguments, **others: pytest.fail("scored"))
     with pytest.raises(DataError, match="on secret boards in 30 days"):
         confirm(folder, log, DAY, boards["public"].results)

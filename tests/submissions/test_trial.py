@@ -11,6 +11,7 @@ from atombench.submissions.trial import small_board
 from atombench.tasks.atom.task import ATOM
 from atombench.volumes.registry import read_registry
 from tests.conftest import ROOT
+from tests.submissions.conftest import Board
 
 REGISTRY = ROOT / "config/datasets.yaml"
 
@@ -32,6 +33,20 @@ def test_a_method_is_tried_beside_all_controls(tmp_path: Path, capsys: pytest.Ca
     with pytest.raises(DataError, match="no attribute 'predict'"):
         trial.run(folder, REGISTRY)
     assert "grey-thing" in capsys.readouterr().out
+
+
+def test_the_table_lists_the_method_and_the_controls(
+    board: Board, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same on a still smaller board, with controls that need no training."""
+    monkeypatch.setattr("atombench.submissions.trial.small_board", lambda task, rows: board.made)
+    kept = {name: ATOM.registry.build(name, {}) for name in ("random", "constant", "oracle-coarse")}
+    monkeypatch.setattr("atombench.submissions.trial._controls", lambda task: kept)
+    folder = new_method("grey-thing", tmp_path)
+    trial.run(folder, REGISTRY)
+    lines = capsys.readouterr().out.splitlines()
+    assert {line.split()[1] for line in lines[1:-1]} == {"grey-thing", *kept, "chance"}
+    assert "504 queries" in lines[-1]
 
 
 def test_predictions_cannot_be_tried(tmp_path: Path) -> None:
