@@ -22,18 +22,18 @@ from atombench.commands.arguments import (
 )
 from atombench.commands.drawn import load_drawn
 from atombench.engine import contract
-from atombench.engine.answers import Answers, check_answers, save_answers
-from atombench.engine.exchanges import Mixed, save_exchanged, split_answers
-from atombench.engine.failure import MethodFailure, own_faults
+from atombench.engine.answers import Answers, save_answers
+from atombench.engine.exchanges import save_exchanged
+from atombench.engine.failure import MethodFailure
 from atombench.engine.registry import confinement
-from atombench.engine.secret_key import key_of_order
 from atombench.engine.weights import Bundle, load_bundle
 from atombench.errors import DataError
 from atombench.io.files import file_digest, write_json
 from atombench.progress import log_to, logger
 from atombench.provenance.cost import Meter
 from atombench.records.board import CLEAN, Board
-from atombench.tasks.task import Queries, Task, Truth
+from atombench.tasks.answering import answer_cases, cases_of
+from atombench.tasks.task import Task
 from atombench.volumes.curated import Curated
 from atombench.workflow.gpu_lease import claim_gpu
 
@@ -71,15 +71,9 @@ def run(
     try:
         bundle = load_bundle(weights)
         _check_bundle(bundle, task, name, weights)
-        with own_faults("predicting"):
-            hint = task.hint(curated, drawn) if entry.oracle else None
-            external = task.registry.is_external(method)  # submitted methods cannot opt out of exchanges
-            mixed = Mixed.only(asked.queries, count)
-            if entry.learned or external:
-                mixed = task.mix(asked.queries, drawn, key_of_order() if external else "")
-            answers = _answers(built, bundle.weights, mixed.queries, hint, resources)
-            _check(task, answers, len(mixed))
-            own, kept = split_answers(task, answers, mixed, asked.order)
+        hint = task.hint(curated, drawn) if entry.oracle else None
+        cases = cases_of(task, asked, drawn, entry.learned, task.registry.is_external(method))
+        own, kept = answer_cases(task, built, bundle.weights, asked, cases, resources, hint)
     except MethodFailure as failure:
         save_answers(out, Answers(), source, count)
         save_exchanged(swaps, {}, source)
@@ -88,28 +82,9 @@ def run(
         return
     save_answers(out, own, source, count)
     save_exchanged(swaps, kept, source)
-    spent = meter.read().of_share(count / len(mixed))
-    write_json(cost, {"facts": dict(answers.about), "cost": spent.model_dump()})
+    spent = meter.read().of_share(count / len(cases))
+    write_json(cost, {"facts": dict(own.about), "cost": spent.model_dump()})
     logger.info("predicted %s seed %d: %d queries in %.1f s", method, seed, count, spent.seconds)
-
-
-def _answers(
-    method: contract.Method, weights: contract.Weights, queries: Queries, hint: Truth | None, resources: contract.Resources
-) -> Answers:
-    if hint is None:
-        return method.predict(weights, queries, resources)
-    answers: Answers = method.predict_knowing(hint, resources)  # type: ignore[attr-defined]  # only oracles have it
-    return answers
-
-
-def _check(task: Task, answers: Answers, queries: int) -> None:
-    """Raise MethodFailure if answers have a wrong shape or are not finite."""
-    try:
-        check_answers(answers, task.answers, queries)
-        task.check_complete(answers)
-    except DataError as error:
-        msg = f"predicting: {error}"
-        raise MethodFailure(msg) from error
 
 
 def _check_bundle(bundle: Bundle, task: Task, board: Board, path: Path) -> None:

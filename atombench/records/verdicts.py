@@ -1,7 +1,7 @@
 """Verdicts on whether a method uses its inputs, from its score on exchanged cases.
 
-Not finding a difference is not finding that there is none, so there are three verdicts with a margin of equivalence: the fall
-of the score lies above the margin, within it, or neither is certain.
+A difference that is not significant does not prove that there is none. There are therefore three verdicts, with an equivalence
+margin: the fall of the score is above the margin, within it, or too uncertain to say.
 """
 
 from __future__ import annotations

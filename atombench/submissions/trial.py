@@ -11,8 +11,6 @@ import numpy as np
 
 from atombench.board.rows import make_rows
 from atombench.engine import contract
-from atombench.engine.answers import check_answers
-from atombench.engine.exchanges import Mixed, split_answers
 from atombench.engine.failure import MethodFailure, own_faults
 from atombench.engine.sandbox.parent import SandboxedMethod
 from atombench.errors import ConfigError, DataError
@@ -23,6 +21,7 @@ from atombench.records.record import Digests, Evaluation, Header, Record, make_r
 from atombench.records.run import Run
 from atombench.submissions.problems import Problems
 from atombench.submissions.validate import read_submission
+from atombench.tasks.answering import answer_cases, cases_of
 from atombench.tasks.evaluate import evaluate
 from atombench.tasks.made_board import MadeBoard
 from atombench.tasks.table import find_task
@@ -125,22 +124,10 @@ def _evaluated(made: MadeBoard, name: str, method: contract.Method, submitted: b
     """
     task, resources = made.task, contract.Resources(seed=1)
     asked = task.queries(made.data, made.manifest)
-    mixed = Mixed.only(asked.queries, len(asked))
-    if submitted or task.registry.entry(name).learned:
-        mixed = task.mix(asked.queries, made.manifest)
+    entry = None if submitted else task.registry.entry(name)
+    cases = cases_of(task, asked, made.manifest, bool(entry and entry.learned), submitted)
+    hint = task.hint(made.data, made.manifest) if entry and entry.oracle else None
     with own_faults("training"):
         weights = method.fit(task.training(made.data, made.manifest), resources)
-    with own_faults("predicting"):
-        if not submitted and task.registry.entry(name).oracle:
-            hint = task.hint(made.data, made.manifest)
-            answers = method.predict_knowing(hint, resources)  # type: ignore[attr-defined]  # only oracles have it
-        else:
-            answers = method.predict(weights, mixed.queries, resources)
-    try:
-        check_answers(answers, task.answers, len(mixed))
-        task.check_complete(answers)
-    except DataError as error:
-        msg = f"predicting: {error}"
-        raise MethodFailure(msg) from error
-    own, kept = split_answers(task, answers, mixed, asked.order)
+    own, kept = answer_cases(task, method, weights, asked, cases, resources, hint)
     return evaluate(task, own, made.data, made.manifest, kept)

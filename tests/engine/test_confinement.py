@@ -10,9 +10,11 @@ import textwrap
 import time
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
+from atombench.engine.contract import Resources
 from atombench.engine.external import MOST_MEMORY_MB, MethodFile
 from atombench.engine.failure import MethodFailure
 from atombench.engine.sandbox import call as sandbox_call
@@ -21,6 +23,7 @@ from atombench.engine.sandbox.call import landlock_version, seccomp_works
 from atombench.engine.sandbox.probes import OUTLIVES, PROBES, confinement, decoys, succeeded
 from atombench.engine.sandbox.processes import Limits, namespaces
 from atombench.tasks.atom.manifest import Manifest
+from atombench.tasks.atom.training import make_training
 from atombench.volumes.curated import Curated
 from tests.conftest import ROOT, needs
 from tests.engine.sandboxed import fitted, submitted
@@ -228,8 +231,11 @@ def test_memory_that_forks_share_counts_once(toy_data: Curated, toy_manifest: Ma
             if os.fork() == 0:
                 time.sleep(1)
                 os._exit(0)
-        time.sleep(1)"""
-    fitted(submitted(tmp_path, fit=shared, memory=700), toy_data, toy_manifest)
+        time.sleep(1)
+        return {'held_mb': np.array([x.nbytes / 2**20])}"""
+    method = submitted(tmp_path, fit=shared, memory=700)
+    found = method.fit(make_training(toy_data, toy_manifest), Resources(seed=1))
+    assert 4 * found["held_mb"][0] > 700  # each of the four processes has it
 
 
 def test_a_checkout_next_to_system_folders_is_not_readable(toy_data: Curated, toy_manifest: Manifest, tmp_path: Path) -> None:
@@ -264,5 +270,9 @@ def test_torch_trains_in_the_sandbox(toy_data: Curated, toy_manifest: Manifest, 
     code = """import torch, scipy.ndimage, pandas, sklearn.ensemble
         layer = torch.nn.Conv3d(1, 4, 3)
         layer(torch.rand(1, 1, 20, 20, 20)).sum().backward()
-        sklearn.ensemble.RandomForestClassifier(4, n_jobs=1).fit(np.random.rand(50, 4), np.arange(50) % 2)"""
-    fitted(submitted(tmp_path, fit=code, memory=4000), toy_data, toy_manifest)
+        sklearn.ensemble.RandomForestClassifier(4, n_jobs=1).fit(np.random.rand(50, 4), np.arange(50) % 2)
+        return {'gradient': layer.weight.grad.numpy()}"""
+    method = submitted(tmp_path, fit=code, memory=4000)
+    gradient = method.fit(make_training(toy_data, toy_manifest), Resources(seed=1))["gradient"]
+    assert gradient.shape == (4, 1, 3, 3, 3)
+    assert np.isfinite(gradient).all()

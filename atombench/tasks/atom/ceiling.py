@@ -16,8 +16,8 @@ def ceiling(volumes: VolumeSet, manifest: Manifest, part: str) -> float | None:
     """Return the highest fine recall@1 of the strict protocol for answers that depend only on volume and pixels.
 
     Sections of one volume with equal pixels cannot be told apart, so one box is the best answer to all of them; the bound
-    chooses this box with the labels at hand. A higher score needs something else than the images. None without a labelled
-    section.
+    uses the labels to choose that box. A method with a higher score must use information that is not in the images.
+    Returns None if no section is labelled.
     """
     sections, grid = manifest.parts[part], manifest.grid
     boxes = sections.labels(grid).boxes
