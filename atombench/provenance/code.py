@@ -11,6 +11,7 @@ import platform
 import resource
 import subprocess
 import sys
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any
 
 PACKAGE = Path(__file__).parents[1]
 DISPATCHERS = ("atombench.cli", "atombench.tasks.*table")  # they only refer to other modules by name
+BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")  # fields of statements that hold statements
 LIBRARIES = (
     "numpy",
     "scipy",
@@ -98,11 +100,7 @@ def _resources(path: Path) -> list[Path]:
 @cache
 def _imports(path: Path) -> tuple[str, ...]:
     names: set[str] = set()
-    tree = ast.parse(path.read_bytes())
-    unused = {id(inner) for node in ast.walk(tree) if _for_type_checkers(node) for inner in ast.walk(node)}
-    for node in ast.walk(tree):
-        if id(node) in unused:
-            continue
+    for node in _statements(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -110,6 +108,16 @@ def _imports(path: Path) -> tuple[str, ...]:
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
     with_parents = {".".join(parts[:k]) for name in names if (parts := name.split(".")) for k in range(1, len(parts) + 1)}
     return tuple(sorted(with_parents))
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """Yield the statements of a module at any depth, except those for type checkers only; much faster than `ast.walk`."""
+    waiting: list[ast.AST] = list(tree.body)
+    while waiting:
+        node = waiting.pop()
+        if not _for_type_checkers(node):
+            yield node
+            waiting.extend(inner for blocks in BLOCKS for inner in getattr(node, blocks, ()))
 
 
 def _for_type_checkers(node: ast.AST) -> bool:

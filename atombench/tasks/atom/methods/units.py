@@ -69,7 +69,7 @@ class Attention(nn.Module):
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Attend from x (M, T, C) to y (M, S, C); return (M, T, C)."""
         weights, values = self.weigh(x, y)
-        output: Tensor = self.proj((weights @ values).transpose(1, 2).flatten(2))
+        output: Tensor = self.proj((weights.transpose(-2, -1) @ values).transpose(1, 2).flatten(2))
         return output
 
     def weigh(self, x: Tensor, y: Tensor, owner: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -81,12 +81,13 @@ class Attention(nn.Module):
             owner: (M,), row of x that each row of y belongs to; if None, V = M.
 
         Returns:
-            Weights (M, H, T, S) and values (M, H, S, C / H).
+            Weights (M, H, S, T), which sum to 1 over S, and values (M, H, S, C / H). S is 4 for a section; a CPU computes the
+            softmax of T columns at once much faster than that of T short rows.
         """
         q = self._split(self.query(x))  # (V, H, T, C / H)
         q = q if owner is None else q.index_select(0, owner)
         k, v = (self._split(part) for part in self.key_value(y).chunk(2, dim=-1))
-        return (q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])).softmax(dim=-1), v
+        return (k / math.sqrt(q.shape[-1]) @ q.transpose(-2, -1)).softmax(dim=-2), v
 
     def _split(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
@@ -134,7 +135,7 @@ class GuidedAttention(nn.Module):
         output = self.attention.proj.weight.T.unflatten(0, (self.attention.heads, -1))  # (H, C / H, C)
         projected = torch.einsum("mhsd,hdc->mhsc", values, output).flatten(1, 2)  # (M, H S, C)
         x = (x + self.attention.proj.bias).index_select(0, owner)
-        x = torch.baddbmm(x, weights.transpose(1, 2).flatten(2), projected)
+        x = torch.baddbmm(x, weights.flatten(1, 2).transpose(1, 2), projected)
         x = x + self.mlp(self.norm2(x))
         return x
 
