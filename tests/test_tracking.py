@@ -239,7 +239,7 @@ def test_a_store_that_is_in_order_is_never_to_be_deleted(place: Path, store: Pat
     assert "delete" not in str(error.value)
 
 
-@pytest.mark.parametrize(("processes", "count"), [(2, 6), pytest.param(4, 300, marks=pytest.mark.long)])
+@pytest.mark.parametrize(("processes", "count"), [(2, 6), pytest.param(4, 120, marks=pytest.mark.long)])
 def test_concurrent_mirrors_create_each_run_once(processes: int, count: int, place: Path) -> None:
     records = [example("constant", seed) for seed in range(count)]
     stored(place, *records)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from atombench.tasks.atom.task import ATOM
 from tests.conftest import ROOT
 from tests.workflow.running import copied, environment, jobs, snakemake
 
@@ -20,6 +21,7 @@ seeds: [1]
 without: [random, section-only, volume-only, oracle-coarse, exhaustive]
 methods:
 """
+TRIAL = "trial.txt"
 BOARD = "results/board/boards/atom-mni-subjects-uniform-none-x1.html"
 
 
@@ -43,7 +45,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 check=False,
             )
             assert answer.returncode == 0, f"{text}\n{answer.stdout[-5000:]}"
+            if "atombench try " in text:
+                (place / TRIAL).write_text(answer.stdout)
     return place
+
+
+def test_a_trial_lists_the_method_and_all_controls(folder: Path) -> None:
+    lines = (folder / TRIAL).read_text().splitlines()
+    rows = {words[1]: words for words in map(str.split, lines) if len(words) > 2}
+    assert {"grey-match", *ATOM.registry.controls} <= set(rows)
+    assert rows["exhaustive"][0] == "1"
+    assert float(rows["exhaustive"][2]) > 0.95
+    assert any("volume-swap: " in line for line in lines)
+    assert "1008 queries" in lines[-1]
 
 
 def test_both_kinds_of_submission_appear_on_the_board(folder: Path) -> None:
