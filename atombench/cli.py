@@ -19,6 +19,7 @@ COMMANDS = {
     "lost": "explain why runs have no record",
     "track": "mirror records and training curves to MLflow",
     "board": "build the leaderboard pages and results.csv",
+    "preview": "draw test sections under all conditions of a board",
     "queries": "export the test queries of a board for use without this package",
     "new-method": "create a folder with a working example method",
     "try": "run a submitted method and all controls on a small board, in about a minute",

@@ -32,7 +32,7 @@ from tests.records.made import full
 CONTROLS = ("random", "constant", "section-only", "volume-only", "oracle-coarse", "exhaustive")
 DATASETS = ("mni-subjects", "vesselmnist3d", "ixi-t1", "hippocampus", "organmnist3d")
 CONDITIONS = (CLEAN, "histology-1", "histology-2")
-NAMES = ("hard-none-x1", "hard-pos-x1", "uniform-none-x1", "uniform-pos-x1")
+NAMES = ("hard-none-x1", "hard-pos-x1", "uniform-none-x1", "hard-vol-x1")
 BOARDS = [Board("atom", *parts) for parts in itertools.product(DATASETS, NAMES)]
 SETTINGS = [Setting(board, condition) for board, condition in itertools.product(BOARDS, CONDITIONS)]
 

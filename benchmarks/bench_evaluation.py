@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from atombench.tasks.atom.board import AtomBoard
+
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from atombench.engine.answers import Answers
@@ -26,7 +28,7 @@ def case(volumes: int) -> tuple[Answers, Manifest, Curated]:
     """Return random answers with poses and probabilities, and their manifest and data."""
     rng = np.random.default_rng(0)
     data = Curated.of(volume_set((1, 1, volumes), np.zeros((volumes + 2, 20, 20, 20), np.float32)))
-    manifest = make_manifest(data.index, "hard", "none", 1)
+    manifest = make_manifest(data, AtomBoard("hard", "none", 1))
     test = manifest.parts["test"]
     answers = Answers(
         boxes=rng.random((len(test), 729)).astype(np.float32),

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from atombench.tasks.atom.board import AtomBoard
+
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 METHODS = ("regismcan-released", "regismcan", "mcan")
@@ -39,7 +41,7 @@ def measure(method: str, scale: int) -> dict[str, float]:
 
     noise = np.random.default_rng(0).random((VOLUMES, *[20 * scale] * 3), dtype=np.float32)
     data = Curated.of(volume_set((VOLUMES - 4, 2, 2), noise))
-    training = make_training(data, make_manifest(data.index, "hard", "none", scale))
+    training = make_training(data, make_manifest(data, AtomBoard("hard", "none", scale)))
     times, step = [], TrainingLoop._step
 
     def timed(self: TrainingLoop, *arguments: object) -> None:

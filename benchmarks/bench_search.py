@@ -10,7 +10,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from atombench.tasks.atom.geometry import BlockGrid
-from atombench.tasks.atom.methods.exhaustive import _flat_voxels, _nearest, _with_ones
+from atombench.tasks.atom.methods.exhaustive import _flat_voxels, _nearest, _ssd, _with_ones
 from benchmarks.timing import REPEATS, median_seconds
 
 QUERIES = 168
@@ -27,7 +27,7 @@ def main() -> None:
         return np.array([((candidates - query[:, None]) ** 2).sum(axis=0).argmin() for query in queries])
 
     def product() -> np.ndarray:
-        return _nearest(_with_ones(queries), candidates)[0]
+        return _nearest(_ssd(_with_ones(queries), candidates))[0]
 
     assert (differences() == product()).all()
     slow, fast = median_seconds(differences), median_seconds(product)

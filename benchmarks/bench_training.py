@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from atombench.engine.training.device import resolved_device
 from atombench.engine.training.loop import optimizer_of
+from atombench.tasks.atom.board import AtomBoard
 from atombench.tasks.atom.geometry import BlockGrid
 from atombench.tasks.atom.learning.feed import Batch, SectionFeed
 from atombench.tasks.atom.manifest import make_manifest
@@ -35,7 +36,7 @@ def main() -> None:
     device = resolved_device("auto")
     noise = np.random.default_rng(0).random((64, 20, 20, 20), dtype=np.float32)
     data = Curated.of(volume_set((60, 2, 2), noise))
-    training = make_training(data, make_manifest(data.index, "hard", "none", 1))
+    training = make_training(data, make_manifest(data, AtomBoard("hard", "none", 1)))
     feed = SectionFeed(training.volumes, training.train, GRID, device)
     print(f"{torch.get_num_threads()} threads, {device}; median of {REPEATS}; batch {BATCH}")
     released, described = (network(name, device) for name in ("regismcan-released", "regismcan"))

@@ -13,6 +13,7 @@ from filelock import FileLock
 from scipy import ndimage
 from threadpoolctl import threadpool_limits
 
+from atombench.tasks.atom.board import AtomBoard
 from atombench.tasks.atom.manifest import Manifest, make_manifest
 from atombench.volumes.curate import curate
 from atombench.volumes.curated import Curated
@@ -99,7 +100,7 @@ def toy_data(toy: VolumeSet) -> Curated:
 
 @pytest.fixture(scope="session")
 def toy_manifest(toy_data: Curated) -> Manifest:
-    return make_manifest(toy_data.index, "hard", "none", 1)
+    return make_manifest(toy_data, AtomBoard("hard", "none", 1))
 
 
 @pytest.fixture(scope="session")

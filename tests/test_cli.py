@@ -167,7 +167,10 @@ def test_errors_are_also_written_to_the_log(tmp_path: Path) -> None:
     ("board", "message"),
     [
         ("toy/hrd-none-x1", "unknown gathering 'hrd'; did you mean 'hard'"),
-        ("toy/hard-non-x1", "expected a board of atom such as hard-none-x1 (GATHERING-SPLIT-xSCALE), got 'hard-non-x1'"),
+        (
+            "toy/hard-non-x1",
+            "such as hard-none-x1 (GATHERING-SPLIT-xSCALE[-cCONTEXT]), got 'hard-non-x1'",
+        ),
         ("atmo/toy/hard-none-x1", "unknown task 'atmo'; did you mean 'atom'"),
         ("hard", "expected a board such as atom/mni-subjects/uniform-none-x1, got 'hard'"),
     ],

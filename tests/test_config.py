@@ -32,9 +32,9 @@ def test_shipped_configurations_are_valid(path: Path) -> None:
 
 def test_only_seeded_methods_are_repeated_with_every_seed() -> None:
     runs = list(check_run(DEFAULT).runs())
-    assert len({run.key for run in runs}) == len(runs) == 28
+    assert len({run.key for run in runs}) == len(runs) == 3 * 15  # two conditions of one board, one of another
     assert [run.seed for run in runs if run.method == "exhaustive" and run.name == "hard-none-x1"] == [1]
-    assert {run.condition for run in runs} == {"clean"}
+    assert {run.condition for run in runs} == {"clean", "histology-3"}
 
 
 def test_a_board_is_answered_under_every_condition_of_its_block(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,14 +42,14 @@ def test_a_board_is_answered_under_every_condition_of_its_block(monkeypatch: pyt
     run = check_run({**DEFAULT, **boards(conditions=["clean", "histology-2"])})
     assert set(map(tuple, run.all_boards().values())) == {("clean", "histology-2")}
     keys = [planned.key for planned in run.runs()]
-    assert len(keys) == len(set(keys)) == 2 * 28
+    assert len(keys) == len(set(keys)) == 2 * 15
     assert {planned.condition for planned in run.runs()} == {"clean", "histology-2"}
 
 
 def test_the_task_of_a_block_defaults_to_atom() -> None:
     default, explicit = (check_run({**DEFAULT, **boards(**change)}) for change in ({}, {"task": "atom"}))
     assert default == explicit
-    assert list(explicit.all_boards()) == [Board("atom", "mni-subjects", f"{name}-none-x1") for name in ("hard", "uniform")]
+    assert list(explicit.all_boards()) == [Board("atom", "mni-subjects", "tissue-none-x1")]
 
 
 def boards(**change: object) -> dict[str, object]:
@@ -101,7 +101,7 @@ def test_controls_are_on_every_board_unless_they_are_listed_in_without() -> None
         ({"methods": {"regismcan": {"stepz": 3}}}, "unknown option of regismcan 'stepz'; did you mean 'steps'"),
         (boards(gatherings=["hrd"]), "unknown gathering 'hrd'; did you mean 'hard'"),
         (boards(gathering=["hard"]), "boards.0: unknown key 'gathering'; did you mean 'gatherings'"),
-        ({"boards": [*boards()["boards"]] * 2}, "the board atom/mni-subjects/hard-none-x1 is in more than one block"),
+        ({"boards": [*boards()["boards"]] * 2}, "the board atom/mni-subjects/tissue-none-x1 is in more than one block"),
         (boards(task="atmo"), "config: boards.0: unknown task 'atmo'; did you mean 'atom'"),
         (boards(task=3), "config: boards.0: unknown task '3'"),
         (boards(conditions=["histology-9"]), "boards.0: unknown condition of atom 'histology-9'"),
@@ -122,6 +122,9 @@ def test_controls_are_on_every_board_unless_they_are_listed_in_without() -> None
         (boards(splits=["non"]), "unknown split rule 'non'; did you mean 'none'"),
         ({"methods": {"regismcan": {"steps": 0}}}, "options of regismcan: steps: Input should be greater"),
         ({"methods": {"regismcan": {"heads": 3}}}, "width 64 must be a multiple of heads 3"),
+        (boards(splits=["pos"]), "boards.0: .*tissue has no split pos"),
+        (boards(contexts=[3]), "boards.0: contexts.0: Input should be 1 or 2"),
+        (boards(conditions=["histology-6"]), "unknown condition of atom 'histology-6'; did you mean 'histology-5'"),
         (boards(scales=[4]), "boards.0: scales.0: Input should be 1, 2 or 3"),
         (boards(datasets=[]), "boards.0: datasets: List should have at least 1 item"),
     ],

@@ -24,9 +24,9 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a folder with `results/` of a small board, named as on the page, and a training of a few steps."""
     volumes = dataclasses.replace(atombench.example_board().data.volumes(), dataset="mni-subjects")
-    board = atombench.make_board(volumes, "atom/mni-subjects/uniform-none-x1")
+    board = atombench.make_board(volumes, "atom/mni-subjects/tissue-none-x1")
     layout = Layout(tmp_path / "results")
-    board.data.save(layout.curated("mni-subjects", "cube20"))
+    board.data.save(layout.curated("mni-subjects", "cube20-zeroed"))
     board.manifest.save(layout.manifest(board.board))
     save_trained(board, layout)
     monkeypatch.chdir(tmp_path)

@@ -201,6 +201,7 @@ class Task:
         small: key of the board on which submitted methods are tried; none by default.
         panels: pages and figures that only this task has; see pages/panels.py.
         audit: checks the queries of a board for pitfalls: `audit(data, manifest) -> BoardFindings`.
+        preview: draws queries under all conditions: `preview(data, manifest, count, severity) -> PIL.Image`; None by default.
     """
 
     name: ClassVar[str]
@@ -219,6 +220,7 @@ class Task:
     small: ClassVar[str | None] = None
     panels: Any = None
     audit: Any = Deferred("atombench.audit.record:nothing_found")
+    preview: Any = None
 
     def __init_subclass__(cls) -> None:
         """Check that a task defines every attribute without a default.

@@ -16,6 +16,8 @@ from atombench.progress import Progress
 from atombench.volumes.raw_volume import Problem, RawVolume, listed
 from atombench.volumes.volume_set import VolumeSet
 
+FAINT = 0.02  # intensities below are not tissue but, for the most part, ripple of the cubic spline
+
 
 @dataclass(frozen=True)
 class _Resampled:
@@ -38,6 +40,11 @@ def resample(array: NDArray[np.float64], edge: int) -> NDArray[np.float32]:
     """
     factors = [edge / length for length in array.shape]
     return ndimage.zoom(array, factors, order=3).astype(np.float32)
+
+
+def zeroed(volumes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return volumes (N, E, E, E) with all intensities below `FAINT` set to 0."""
+    return np.where(volumes < FAINT, np.float32(0), volumes)
 
 
 def resampled_affine(affine: NDArray[np.float64] | None, step: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from atombench.errors import ConfigError
-from atombench.volumes.curate import curate
+from atombench.volumes.curate import curate, zeroed
 from atombench.volumes.curated import Curated
 from atombench.volumes.raw_volume import Problem, RawVolume
 from atombench.volumes.registry import DataRow
@@ -43,9 +43,11 @@ class CubeForm:
 
     Attributes:
         edge: voxels along each axis, 2 or more.
+        zeroed: whether background voxels are set to 0, so that the ripple of the resampling carries no information.
     """
 
     edge: int
+    zeroed: bool = False
 
     def __post_init__(self) -> None:
         if self.edge < 2:
@@ -54,8 +56,8 @@ class CubeForm:
 
     @property
     def name(self) -> str:
-        """Return the text that `read_form` understands, such as `cube20`."""
-        return f"cube{self.edge}"
+        """Return the text that `read_form` understands, such as `cube20` or `cube20-zeroed`."""
+        return f"cube{self.edge}" + ("-zeroed" if self.zeroed else "")
 
     def curate(self, dataset: str, raw: Iterable[RawVolume | Problem], row: DataRow) -> Curated:
         """Check all volumes and resample them to (edge, edge, edge) voxels.
@@ -63,7 +65,8 @@ class CubeForm:
         Raises:
             DataError: there is no volume or some cannot be used; the message lists every problem.
         """
-        return Curated.of(curate(dataset, raw, self.edge, row.mixed_shapes, row.restricted), self.name)
+        volumes = curate(dataset, raw, self.edge, row.mixed_shapes, row.restricted)
+        return Curated.of(replace(volumes, volumes=zeroed(volumes.volumes)) if self.zeroed else volumes, self.name)
 
 
 @dataclass(frozen=True)
@@ -83,9 +86,9 @@ class FormKind:
 
 KINDS = (
     FormKind(
-        pattern=r"cube([1-9][0-9]{0,3})",
-        meaning="cubeN, cubes of N voxels along each axis, such as cube20",
-        make=lambda match: CubeForm(int(match[1])),
+        pattern=r"cube([1-9][0-9]{0,3})(-zeroed)?",
+        meaning="cubeN, cubes of N voxels along each axis, such as cube20, or cubeN-zeroed, with a background of exactly 0",
+        make=lambda match: CubeForm(int(match[1]), bool(match[2])),
     ),
 )
 
@@ -97,7 +100,7 @@ def read_form(name: str) -> Form:
         ConfigError: there is no such form; the message names the valid ones.
 
     >>> read_form("cube20")
-    CubeForm(edge=20)
+    CubeForm(edge=20, zeroed=False)
     """
     for kind in KINDS:
         if match := re.fullmatch(kind.pattern, name):

@@ -15,6 +15,7 @@ from atombench.audit.tables import ODD_EXCESS, volume_table
 from atombench.audit.volumes import audit_volumes, exact_pairs, likeness
 from atombench.errors import DataError
 from atombench.tasks.atom.audit import audit
+from atombench.tasks.atom.board import AtomBoard
 from atombench.tasks.atom.manifest import make_manifest
 from atombench.volumes.curated import Curated
 from atombench.volumes.volume_set import VolumeSet
@@ -128,7 +129,7 @@ def test_the_contact_sheet_shows_planes_of_the_volumes() -> None:
 
 def test_findings_are_unchanged_by_writing_and_reading_and_damaged_files_are_refused(tmp_path: Path) -> None:
     data = Curated.of(volume_set((4, 2, 2)), "cube20")
-    board = audit(data, make_manifest(data.index, "easy", "none", 1))
+    board = audit(data, make_manifest(data, AtomBoard("easy", "none", 1)))
     assert isinstance(board, BoardFindings)
     for found in (audited(data.volumes()), board):
         save_findings(tmp_path / "a.json", found)

@@ -9,6 +9,7 @@ from atombench.audit.volumes import audit_volumes
 from atombench.engine.secret_key import VARIABLE, new_key
 from atombench.records.record import Record
 from atombench.tasks.atom.audit import audit, cases_of
+from atombench.tasks.atom.board import AtomBoard
 from atombench.tasks.atom.manifest import make_manifest
 from atombench.tasks.atom.shown import Failure, Shown
 from atombench.volumes.curated import Curated
@@ -24,7 +25,7 @@ HARD = "atom-toy-hard-none-x1.html"
 def findings(volumes: VolumeSet, gatherings: tuple[str, ...] = ("hard", "uniform")) -> list[VolumeFindings | BoardFindings]:
     sources = [Source(name="toy.npz", algorithm="sha256", checksum="abcdef" * 10)]
     data = Curated.of(volumes, "cube20")
-    boards = [audit(data, make_manifest(data.index, name, "none", 1)) for name in gatherings]
+    boards = [audit(data, make_manifest(data, AtomBoard(name, "none", 1))) for name in gatherings]
     return [audit_volumes(data, sources), *boards]
 
 

@@ -104,7 +104,7 @@ def test_two_tasks_share_a_site_with_separate_pages(site: Path) -> None:
     }
     page = (site / "index.html").read_text()
     assert re.search(r'<select data-filter="task">.*<option>atom</option><option>distance</option>', page)
-    assert "atom 1.0, distance 0.3" in page
+    assert "atom 1.1, distance 0.3" in page
     assert "primary metric" in page
     assert "recall@1</span>" in page
     assert "error, mm</span>" in page

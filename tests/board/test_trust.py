@@ -176,6 +176,7 @@ def test_the_log_is_dated_and_only_grows(tmp_path: Path) -> None:
 
 def test_equal_sections_bound_every_score() -> None:
     """Blank sections get one answer, so a table of labels is better than any method can be."""
+    from atombench.tasks.atom.board import AtomBoard
     from atombench.tasks.atom.ceiling import ceiling
     from atombench.tasks.atom.manifest import make_manifest
     from atombench.volumes.curated import Curated
@@ -184,7 +185,7 @@ def test_equal_sections_bound_every_score() -> None:
     volumes = textured(6)
     volumes[:, :, :, 10:] = 0
     data = volume_set((2, 2, 2), volumes)
-    manifest = make_manifest(Curated.of(data).index, "hard", "none", 1)
+    manifest = make_manifest(Curated.of(data), AtomBoard("hard", "none", 1))
     bound = ceiling(data, manifest, "test")
     assert bound is not None
     sections = manifest.parts["test"]

@@ -9,6 +9,7 @@ import pytest
 from atombench.audit.volumes import audit_volumes
 from atombench.records.record import Record
 from atombench.tasks.atom.audit import audit, cases_of
+from atombench.tasks.atom.board import AtomBoard
 from atombench.tasks.atom.manifest import make_manifest
 from atombench.volumes.curated import Curated
 from tests.board.made import site_of
@@ -22,7 +23,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a site of two audited boards with all kinds of methods, one of them with two severities."""
     folder = tmp_path_factory.mktemp("site")
     data = Curated.of(volume_set((6, 2, 3)), "cube20")
-    boards = {name: audit(data, make_manifest(data.index, name, "none", 1)) for name in ("hard", "uniform")}
+    boards = {name: audit(data, make_manifest(data, AtomBoard(name, "none", 1))) for name in ("hard", "uniform")}
     records = [record for name, findings in boards.items() for record in _records(name, findings.manifest, cases_of(findings))]
     return site_of(folder, *records, findings=[audit_volumes(data, []), *boards.values()])
 

@@ -8,6 +8,7 @@ import pytest
 from atombench.audit.record import BoardFindings, load_findings
 from atombench.cli import main
 from atombench.tasks.atom.audit import cases_of
+from atombench.tasks.atom.board import AtomBoard
 from atombench.tasks.atom.manifest import make_manifest
 from atombench.volumes.curated import Curated
 from tests.conftest import ROOT, volume_set
@@ -18,7 +19,7 @@ def write_inputs(folder: Path, dataset: str) -> list[str]:
     """Write curated data and a manifest; return the command-line options, with board and manifest last."""
     data = Curated.of(volume_set((4, 2, 2), name=dataset), "cube20")
     data.save(folder / "cube20")
-    manifest = make_manifest(data.index, "hard", "none", 1)
+    manifest = make_manifest(data, AtomBoard("hard", "none", 1))
     manifest.save(folder / "m.parquet")
     files = ["--data", str(folder / "cube20"), "--out", str(folder / "a.json")]
     return [*files, "--board", manifest.board.key, "--manifest", str(folder / "m.parquet")]

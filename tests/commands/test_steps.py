@@ -52,7 +52,7 @@ def run_steps(board: Board, method: str, failure: str = "", options: str = "{}",
         out=layout.record(run),
         registry=ROOT / "config/datasets.yaml",
     )
-    return load_record(layout.record(run), "1.0"), folder
+    return load_record(layout.record(run), "1.1"), folder
 
 
 @pytest.mark.parametrize("method", ["constant", "oracle-coarse"])
@@ -92,8 +92,8 @@ def test_exported_answers_are_a_valid_submission(board: Board, tmp_path: Path) -
 
 
 def test_an_unknown_condition_and_weights_of_another_form_are_rejected(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ConfigError, match="unknown condition of atom 'histology-1'"):
-        run_steps(board, "constant", condition="histology-1")
+    with pytest.raises(ConfigError, match="unknown condition of atom 'histology-9'"):
+        run_steps(board, "constant", condition="histology-9")
     layout, run = Layout(board.results), Run.of(board.made.board, "constant", 1)
     run_steps(board, "constant")
     monkeypatch.setattr("atombench.tasks.atom.task.Atom.form", lambda self, board: "cube40")

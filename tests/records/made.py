@@ -48,7 +48,7 @@ def example(
         for protocol, name in (("strict", "fine_recall@1"), ("published", "high@5"))
     ]
     content: dict[str, object] = {
-        "protocol_version": "1.0",
+        "protocol_version": "1.1",
         "run": Run.of(Board("atom", "toy", f"{gathering}-none-x1"), method, seed, condition),
         "status": "complete",
         "role": "control",

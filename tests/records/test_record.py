@@ -48,8 +48,8 @@ def test_a_record_that_does_not_fit_the_schema_is_refused(tmp_path: Path) -> Non
 def test_a_record_of_another_protocol_is_refused_where_one_is_asked_for(tmp_path: Path) -> None:
     save_record(tmp_path / "record.json", example(protocol_version="0.1"))
     assert load_record(tmp_path / "record.json").protocol_version == "0.1"
-    with pytest.raises(DataError, match=r"is of protocol 0\.1, expected 1\.0"):
-        load_record(tmp_path / "record.json", "1.0")
+    with pytest.raises(DataError, match=r"is of protocol 0\.1, expected 1\.1"):
+        load_record(tmp_path / "record.json", "1.1")
 
 
 def test_a_record_never_holds_nan() -> None:

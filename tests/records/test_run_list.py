@@ -14,6 +14,7 @@ from atombench.records.record import save_record
 from atombench.records.run import Run
 from atombench.records.run_list import LostRun, load_lost, load_results, load_setting, save_run, settings_listed
 from atombench.tasks.atom.audit import audit
+from atombench.tasks.atom.board import AtomBoard
 from atombench.tasks.atom.manifest import make_manifest
 from atombench.tasks.table import protocol_version_of
 from atombench.volumes.curated import Curated
@@ -38,8 +39,8 @@ def test_a_record_of_another_protocol_version_is_left_out(tmp_path: Path) -> Non
     kept, left_out = load_results([path], protocol_version_of)
     assert [result.record.run.method for result in kept] == ["constant"]
     assert len(left_out) == 1
-    assert "is of protocol 0.1, expected 1.0" in left_out[0]
-    with pytest.raises(DataError, match=r"no records to show; .*is of protocol 1\.0, expected 2\.0"):
+    assert "is of protocol 0.1, expected 1.1" in left_out[0]
+    with pytest.raises(DataError, match=r"no records to show; .*is of protocol 1\.1, expected 2\.0"):
         load_results([path], lambda task: "2.0")
 
 
@@ -111,7 +112,7 @@ def test_audits_are_read_through_the_run_lists_and_unreadable_ones_are_named(tmp
     paths = [tmp_path / name for name in ("volumes.json", "hard.json", "easy.json")]
     save_findings(paths[0], audit_volumes(data, []))
     for path, gathering in zip(paths[1:], ("hard", "easy"), strict=True):
-        save_findings(path, audit(data, make_manifest(data.index, gathering, "none", 1)))
+        save_findings(path, audit(data, make_manifest(data, AtomBoard(gathering, "none", 1))))
     save_record(tmp_path / "record.json", example())
     for name in ("a", "b"):
         save_run(tmp_path / f"{name}.json", name, {}, [tmp_path / "record.json"], paths)
@@ -133,7 +134,7 @@ def test_lists_are_sorted_by_setting_without_reading_records_and_names_may_conta
     assert list(settings) == ["atom/a%2Fb/hard-none-x1/clean", CLEAN, "atom/toy/hard-none-x1/histology-2"]
     assert [len(entries) for entries in settings.values()] == [1, 2, 1]
     assert {entry.listed_in for entries in settings.values() for entry in entries} == {"run"}
-    assert load_setting(settings["atom/a%2Fb/hard-none-x1/clean"], "1.0")[0][0].record.run == run
+    assert load_setting(settings["atom/a%2Fb/hard-none-x1/clean"], "1.1")[0][0].record.run == run
 
 
 def test_clusters_are_not_compared_between_conditions(tmp_path: Path) -> None:

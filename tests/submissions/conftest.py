@@ -12,6 +12,7 @@ import pytest
 
 from atombench.records.layout import Layout
 from atombench.submissions.questions import MadeBoard, Questions
+from atombench.tasks.atom.board import AtomBoard
 from atombench.tasks.atom.geometry import BOXES
 from atombench.tasks.atom.manifest import Manifest, make_manifest
 from atombench.tasks.atom.protocol import PROTOCOL
@@ -87,7 +88,7 @@ def write_yaml(folder: Path, facts: Any) -> None:
 def saved(results: Path, volumes: VolumeSet, gathering: str = "hard") -> Board:
     """Write volumes and a manifest to the paths that the workflow uses."""
     data, layout = Curated.of(volumes, "cube20"), Layout(results)
-    manifest = make_manifest(data.index, gathering, "none", 1)
+    manifest = make_manifest(data, AtomBoard(gathering, "none", 1))
     data.save(layout.curated(volumes.dataset, "cube20"))
     manifest.save(layout.manifest(manifest.board))
     made = MadeBoard(manifest.board, ATOM, data, manifest)

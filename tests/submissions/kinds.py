@@ -70,7 +70,7 @@ def put(array: np.ndarray, place: Any, value: Any) -> np.ndarray:
 # submission.yaml
 for key, wrong, message in (
     ("submission_version", 2, r"submission_version: .*1"),
-    ("protocol", "0.9", r"protocol: expected '1\.0', got '0\.9'"),
+    ("protocol", "0.9", r"protocol: expected '1\.1', got '0\.9'"),
     ("protocol", 1.0, r'protocol: .*got 1\.0; write it in quotes: "1\.0"'),
     ("name", "Bad Name", r"name: .*match pattern"),
     ("name", "constant", r"is the name of a built-in method"),

@@ -42,7 +42,7 @@ def test_files_contain_volumes_sections_and_names_but_no_labels(board: Board, wr
     assert set(about) == {"queries_version", "protocol", "board", "queries", "restricted", "digest", "files"}
     assert (about["board"], about["queries"]) == ("atom/toy/hard-none-x1", len(queries))
     assert set(about["files"]) == names - {"README.md", "board.json"}
-    assert read_board_file(written, "1.0")[1] == board.questions.ids
+    assert read_board_file(written, "1.1")[1] == board.questions.ids
 
 
 def test_training_sections_have_labels_and_share_no_volumes_with_the_test_set(board: Board, written: Path) -> None:
@@ -135,7 +135,7 @@ def test_errors_name_a_wrong_board_a_missing_board_and_modified_queries(board: B
     write_queries(board.made, tmp_path)
     (tmp_path / "queries.csv").write_text("query,volume\nx,0\n")
     with pytest.raises(DataError, match=r"does not match its checksum in board\.json"):
-        read_board_file(tmp_path, "1.0")
+        read_board_file(tmp_path, "1.1")
 
 
 def test_a_reloaded_manifest_has_the_same_queries(board: Board) -> None:
@@ -143,5 +143,5 @@ def test_a_reloaded_manifest_has_the_same_queries(board: Board) -> None:
 
 
 def test_queries_of_another_protocol_are_rejected(written: Path) -> None:
-    with pytest.raises(DataError, match=r"has protocol 1\.0, expected 2\.0; export the queries again"):
+    with pytest.raises(DataError, match=r"has protocol 1\.1, expected 2\.0; export the queries again"):
         read_board_file(written, "2.0")

@@ -51,7 +51,10 @@ def test_exported_answers_of_built_in_methods_get_identical_metrics(name: str, b
 
 
 def test_poses_alone_cannot_be_exported(board: Board, tmp_path: Path) -> None:
-    answers, exchanged = answers_of(board, "exhaustive")
+    count = len(board.questions.mixed)
+    mixed, order = board.questions.mixed, query_order(board.manifest)
+    poses = Answers(centres=np.zeros((count, 3)), normals=np.ones((count, 3)))
+    answers, exchanged = split_answers(ATOM, poses, mixed, order)
     with pytest.raises(DataError, match="answers of centres, normals alone cannot be exported"):
         export_answers(answers, exchanged, board.made, tmp_path / "a.parquet")
 

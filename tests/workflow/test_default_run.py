@@ -45,7 +45,7 @@ def snakemake(clone: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_the_default_run_writes_results_of_controls_and_networks_with_seeds_and_intervals(clone: Path) -> None:
     table = pd.read_csv(clone / "results/board/results.csv", dtype={"seed": str})
     primary = table[(table["protocol"] == "strict") & (table["metric"] == "fine_recall@1")]
-    for gathering in ("hard", "uniform"):
+    for gathering in ("hard", "tissue"):
         here = primary[primary["gathering"] == gathering].set_index(["method", "seed"])
         for method in ("random", "section-only", "volume-only", "oracle-coarse", "regismcan-released", "regismcan"):
             for seed in ("1", "2", "all"):
@@ -54,7 +54,7 @@ def test_the_default_run_writes_results_of_controls_and_networks_with_seeds_and_
         assert here.loc[("constant", "1"), "n_volumes"] == 24
         assert here.loc[("exhaustive", "1"), "value"] > 0.95
     assert set(table["status"]) == {"complete", "theory"}
-    for gathering in ("hard", "uniform"):  # 300 steps are enough to learn; the published construction is too slow for that
+    for gathering in ("hard", "tissue"):  # 300 steps are enough to learn; the published construction is too slow for that
         found = table[(table["gathering"] == gathering) & (table["metric"] == "high@5") & (table["seed"] == "all")]
         value = found.set_index("method")["value"]
         assert value["regismcan"] > value["constant"] + 0.1
@@ -82,7 +82,7 @@ def test_a_second_call_installs_and_runs_nothing(clone: Path) -> None:
 def test_a_changed_note_or_dataset_text_only_rebuilds_the_board(clone: Path) -> None:
     table, registry = clone / "atombench/tasks/atom/methods/table.py", clone / "config/datasets.yaml"
     before = {path: path.read_text() for path in (table, registry)}
-    table.write_text(before[table].replace("uniform random scores: the true chance level", "chance, drawn"))
+    table.write_text(before[table].replace("tissue random scores: the true chance level", "chance, drawn"))
     registry.write_text(before[registry].replace("A test bed that needs no download", "A test bed"))
     try:
         planned = jobs(snakemake(clone, "-n").stdout)

@@ -9,7 +9,7 @@ from tests.workflow.running import copied, environment, jobs, snakemake
 
 pytestmark = pytest.mark.long
 SECRET = ("--configfile", "config/secret.yaml")
-BOARD = "results/queries/atom/mni-subjects/uniform-secret-none-x1/board.json"
+BOARD = "results/queries/atom/mni-subjects/tissue-secret-none-x1/board.json"
 
 
 def test_a_secret_board_requires_its_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,13 +16,13 @@ FENCE = re.compile(r"^```(\w+)(?: ([^\n]*))?\n(.*?)^```", re.MULTILINE | re.DOTA
 SMALL = """
 run: default
 boards:
-  - {datasets: [mni-subjects], gatherings: [hard, uniform]}
+  - {datasets: [mni-subjects], gatherings: [hard, tissue]}
 seeds: [1]
 without: [random, section-only, volume-only, oracle-coarse, exhaustive]
 methods:
 """
 TRIAL = "trial.txt"
-BOARD = "results/board/boards/atom-mni-subjects-uniform-none-x1.html"
+BOARD = "results/board/boards/atom-mni-subjects-tissue-none-x1.html"
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_a_trial_lists_the_method_and_all_controls(folder: Path) -> None:
 def test_both_kinds_of_submission_appear_on_the_board(folder: Path) -> None:
     table = pd.read_csv(folder / "results/board/results.csv", dtype={"seed": str})
     primary = table[(table["protocol"] == "strict") & (table["metric"] == "fine_recall@1") & (table["seed"] == "all")]
-    for gathering in ("hard", "uniform"):
+    for gathering in ("hard", "tissue"):
         here = primary[primary["gathering"] == gathering].set_index("method")
         for method in ("grey-level", "grey-match", "constant"):
             assert here.loc[method, "status"] == "complete"
@@ -89,14 +89,14 @@ def test_a_score_computed_by_hand_repeats_no_job(folder: Path) -> None:
 
 def test_no_jobs_remain_and_a_rejected_submission_appears_on_the_board(folder: Path) -> None:
     assert jobs(snakemake(folder, "-n").stdout) == {}
-    predictions = folder / "leaderboard/submissions/grey-level/predictions/uniform-none-x1-seed1.npz"
+    predictions = folder / "leaderboard/submissions/grey-level/predictions/tissue-none-x1-seed1.npz"
     predictions.write_bytes(predictions.read_bytes()[:1000])
     planned = jobs(snakemake(folder, "-n").stdout)
     assert planned["score"] == 1
     answer = snakemake(folder)
     assert answer.returncode == 0, answer.stdout
     page = (folder / BOARD).read_text()
-    assert "is rejected: predictions/uniform-none-x1-seed1.npz: is not a valid npz file" in page
+    assert "is rejected: predictions/tissue-none-x1-seed1.npz: is not a valid npz file" in page
 
 
 def test_an_empty_submission_folder_is_omitted_and_the_run_continues(folder: Path) -> None:

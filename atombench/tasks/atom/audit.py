@@ -19,6 +19,7 @@ from atombench.tasks.atom.sections import cut, cut_sections
 from atombench.volumes.curated import Curated
 from atombench.volumes.volume_set import BACKGROUND, SPLITS, VolumeSet
 
+CORRELATED = 0.2  # correlation of box frequencies above which a board is flagged
 CHUNK = 65536  # sections cut together
 
 
@@ -38,6 +39,10 @@ class PartFindings(FrozenModel):
         positions_in_training, depths_in_training: sections with a centre, or a depth, that also occurs in training.
         volumes_in_training: sections of volumes that training sections are cut from.
         ceiling: best fine recall@1 of answers from volume and pixels alone; None without a labelled section.
+        ripple_ceiling: the same for empty sections.
+        box_correlation: correlation of how often each box is correct here and in training; None if all are equally often.
+        rarest, commonest: fine recall@1 of the box that is correct least, or most, often in training, for every section.
+        chance: fine recall@1 of a random box.
         place_counts: sections by centre (i, j), flattened (E x E).
         depth_counts: sections by depth k (E).
     """
@@ -57,6 +62,11 @@ class PartFindings(FrozenModel):
     depths_in_training: float
     volumes_in_training: float
     ceiling: float | None
+    ripple_ceiling: float | None
+    box_correlation: float | None
+    rarest: float
+    commonest: float
+    chance: float
     place_counts: list[int]
     depth_counts: list[int]
 
@@ -129,6 +139,11 @@ class Question:
     flagged: Callable[[PartFindings], bool] = lambda part: False
 
 
+def few_positions(part: PartFindings) -> bool:
+    """Return whether all volumes share a few positions, such as those of the released sampler."""
+    return part.positions < 0.5 * part.sections and part.positions < 400
+
+
 QUESTIONS = (
     Question("sections", "sections to be located", lambda part: f"{part.sections}"),
     Question("volumes", "volumes that the sections are cut from", lambda part: f"{part.volumes}"),
@@ -136,14 +151,14 @@ QUESTIONS = (
         "positions",
         "distinct centres; if all volumes share a few, a method can learn positions instead of images",
         lambda part: f"{part.positions}",
-        lambda part: part.positions < 0.5 * part.sections and part.positions < 400,
+        few_positions,
     ),
     Question("depths", "distinct third coordinates", lambda part: f"{len(part.depths)}", lambda part: len(part.depths) < 8),
     Question(
         "positions also in training",
         "share of sections whose centre is one of the training centres",
         lambda part: percent(part.positions_in_training),
-        lambda part: part.positions_in_training > 0,
+        lambda part: part.positions_in_training > 0 and few_positions(part),
     ),
     Question(
         "depths also in training",
@@ -184,6 +199,23 @@ QUESTIONS = (
         "ceiling",
         "best fine recall@1 that answers from the images alone can have: equal sections of a volume get equal answers",
         lambda part: "–" if part.ceiling is None else percent(part.ceiling),
+    ),
+    Question(
+        "found by ripple",
+        "share of the empty sections that can be located by resampling ripple, with equal sections answered equally",
+        lambda part: "–" if part.ripple_ceiling is None else percent(part.ripple_ceiling),
+        lambda part: (part.ripple_ceiling or 0) > 0.05 and part.empty > 0.01,
+    ),
+    Question(
+        "box frequencies",
+        "correlation with those in training; away from 0, frequencies alone score above or below chance",
+        lambda part: "–" if part.box_correlation is None else f"{part.box_correlation:.2f}",
+        lambda part: abs(part.box_correlation or 0) > CORRELATED,
+    ),
+    Question(
+        "commonest, rarest box",
+        "fine recall@1 if every section is answered with the box that is correct most, or least, often in training; and chance",
+        lambda part: f"{percent(part.commonest)}, {percent(part.rarest)}; chance {percent(part.chance)}",
     ),
     Question("background pixels", "mean share of the pixels of a section", lambda part: percent(part.background)),
 )
@@ -226,12 +258,15 @@ def _audit_part(volumes: VolumeSet, manifest: Manifest, part: str) -> PartFindin
         volumes=len(np.unique(sections.volume)),
         positions=len(np.unique(positions)),
         depths=np.unique(depths).tolist(),
-        **_shares(volumes, sections, manifest.scale),
+        **_shares(volumes, sections, manifest),
         first_octant=float((sections.normals >= 0).all(axis=1).mean()),
         positions_in_training=float(np.isin(positions, trained).mean()),
         depths_in_training=float(np.isin(depths, training.centres[:, 2]).mean()),
         volumes_in_training=float(np.isin(sections.volume, training.volume).mean()),
         ceiling=ceiling(volumes, manifest, part),
+        ripple_ceiling=ceiling(volumes, manifest, part, empty_only=True),
+        box_correlation=_box_correlation(manifest, part),
+        **_without_images(manifest, part),
         place_counts=np.bincount(flat, minlength=edge**2).tolist(),
         depth_counts=np.bincount(depths, minlength=edge).tolist(),
     )
@@ -243,15 +278,37 @@ def _voxel_numbers(centres: NDArray[np.int16], edge: int) -> NDArray[np.int64]:
     return (i * edge + j) * edge + k
 
 
-def _shares(volumes: VolumeSet, sections: Sections, scale: int) -> dict[str, float]:
+def _box_correlation(manifest: Manifest, part: str) -> float | None:
+    """Return the correlation of the frequencies of boxes in training and in a part; None if one of them is constant."""
+    training, here = (_frequencies(manifest.parts[name].labels(manifest.grid).boxes) for name in ("train", part))
+    return float(np.corrcoef(training, here)[0, 1]) if np.ptp(training) and np.ptp(here) else None
+
+
+def _without_images(manifest: Manifest, part: str) -> dict[str, float]:
+    """Return the scores of answers that use the frequencies of boxes in training, without an image."""
+    training, here = (_frequencies(manifest.parts[name].labels(manifest.grid).boxes) for name in ("train", part))
+    return {
+        "rarest": float(here[training.argmin()]),
+        "commonest": float(here[training.argmax()]),
+        "chance": float(here.mean()),
+    }
+
+
+def _frequencies(boxes: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return in which share of the labelled sections each box is correct, (729,); zeros if none is labelled."""
+    return boxes.sum(axis=0) / max(1, boxes.any(axis=1).sum())
+
+
+def _shares(volumes: VolumeSet, sections: Sections, manifest: Manifest) -> dict[str, float]:
     """Return the shares of sections that are unlabelled, empty or partly outside, and of background pixels."""
     names = ("unlabelled", "without_block", "empty", "blank", "outside", "background")
     totals = np.zeros(len(names))
     for first in range(0, len(sections), CHUNK):
         chunk = sections.take(np.arange(first, min(first + CHUNK, len(sections))))
-        cut_chunk = cut_sections(volumes.volumes, chunk.volume, chunk.centres, chunk.normals, scale)
+        poses = (chunk.volume, chunk.centres, chunk.normals)
+        cut_chunk = cut_sections(volumes.volumes, *poses, manifest.scale, context=manifest.context)
         dark = cut_chunk.pixels < BACKGROUND  # (M, 4s, 4s)
-        outside = ((cut_chunk.points < 0) | (cut_chunk.points >= 20 * scale)).any(axis=(1, 2))
+        outside = ((cut_chunk.points < 0) | (cut_chunk.points >= manifest.grid.edge)).any(axis=(1, 2))
         totals += [
             (~cut_chunk.fine.any(axis=(1, 2))).sum(),
             (~cut_chunk.coarse.any(axis=1)).sum(),

@@ -7,29 +7,37 @@ from numpy.typing import NDArray
 
 from atombench.tasks.atom.manifest import Manifest
 from atombench.tasks.atom.sections import cut
-from atombench.volumes.volume_set import VolumeSet
+from atombench.volumes.volume_set import BACKGROUND, VolumeSet
 
 CHUNK = 16384  # sections whose labels are summed together
 
 
-def ceiling(volumes: VolumeSet, manifest: Manifest, part: str) -> float | None:
+def ceiling(volumes: VolumeSet, manifest: Manifest, part: str, empty_only: bool = False) -> float | None:
     """Return the highest fine recall@1 of the strict protocol for answers that depend only on volume and pixels.
 
     Sections of one volume with equal pixels cannot be told apart, so one box is the best answer to all of them; the bound
     uses the labels to choose that box. A method with a higher score must use information that is not in the images.
-    Returns None if no section is labelled.
+
+    Args:
+        volumes: volumes of the manifest.
+        manifest: manifest of a board.
+        part: train, val or test.
+        empty_only: whether to consider only sections that show background; what tells these apart is resampling ripple.
+
+    Returns:
+        The bound; None if no section is labelled (and, with `empty_only`, empty).
     """
     sections, grid = manifest.parts[part], manifest.grid
     boxes = sections.labels(grid).boxes
     rows = np.flatnonzero(boxes.any(axis=1))
-    if not len(rows):
-        return None
     labelled = sections.take(rows)
     pixels = cut(volumes.volumes, labelled.volume, labelled.points(grid), grid).reshape(len(rows), -1)
-    group = _groups(labelled.volume, pixels + 0.0)  # -0.0 and 0.0 are equal pixels
-    sizes = np.bincount(group)
-    alone = sizes[group] == 1
-    return float((alone.sum() + _best_of_equal(boxes[rows[~alone]], group[~alone])) / len(rows))
+    counted = (pixels < BACKGROUND).all(axis=1) if empty_only else np.ones(len(rows), dtype=np.bool_)
+    if not counted.any():
+        return None
+    group = _groups(labelled.volume[counted], pixels[counted] + 0.0)  # -0.0 and 0.0 are equal pixels
+    alone = np.bincount(group)[group] == 1
+    return float((alone.sum() + _best_of_equal(boxes[rows[counted][~alone]], group[~alone])) / counted.sum())
 
 
 def _groups(volume: NDArray[np.int32], pixels: NDArray[np.float32]) -> NDArray[np.int64]:

@@ -15,7 +15,7 @@ from atombench.records.metric import SHIFT, exchange_protocol
 from atombench.tasks.atom.answers import KEPT
 from atombench.tasks.atom.manifest import Manifest
 from atombench.tasks.atom.poses import pose_scores
-from atombench.tasks.atom.protocol import PROTOCOL
+from atombench.tasks.atom.protocol import FIRST
 from atombench.tasks.atom.queries import Queries, arrays_of
 from atombench.tasks.atom.shifts import volume_shifts
 
@@ -62,7 +62,7 @@ def mix(queries: Queries, manifest: Manifest, key: str = "") -> Mixed:
     volumes, count = len(queries.volumes), len(queries)
     if volumes < 2:
         return Mixed.only(queries, count)
-    stream = (PROTOCOL, "mixed", manifest.digest, key)
+    stream = (FIRST, "mixed", manifest.digest, key)
     share = min(1.0, MOST_EXCHANGED / count)
     chosen = np.sort(streams.permutation(volumes, *stream, "moved")[: max(1, round(share * volumes))])
     parts = {TRUE: Cases(np.arange(count), queries.volume_index, np.arange(count))}

@@ -2,7 +2,8 @@
 
 Voxel coordinates (i, j, k) are integers at voxel centres, in the order of the array's axes. All numbers of the task follow
 from the scale s: volumes of edge 20s, sections of 4s x 4s pixels, 27 coarse blocks of edge 10s every 5s voxels, and in each
-of them 27 fine boxes of edge 6s every 2s voxels, 729 in all.
+of them 27 fine boxes of edge 6s every 2s voxels, 729 in all. With context c a section shows 4sc x 4sc pixels around the same
+pose; labels and distances are those of its core, the 4s x 4s pixels in the middle.
 
 Functions accept NumPy arrays or torch tensors and return the same kind, on the same device. Letters: M sections, P points of
 one section ((4s)^2).
@@ -33,18 +34,20 @@ BOXES = BLOCKS**2
 
 @dataclass(frozen=True)
 class BlockGrid:
-    """Coarse blocks and fine boxes at one scale; all lengths in voxels.
+    """Coarse blocks and fine boxes at one scale, and the size of the sections; all lengths in voxels.
 
     Raises:
-        ValueError: the scale is not a positive integer.
+        ValueError: scale or context is not a positive integer.
     """
 
     scale: int
+    context: int = 1
 
     def __post_init__(self) -> None:
-        if self.scale < 1:
-            msg = f"expected a scale of 1, 2, 3, ..., got {self.scale}"
-            raise ValueError(msg)
+        for name, value in (("scale", self.scale), ("context", self.context)):
+            if value < 1:
+                msg = f"expected a {name} of 1, 2, 3, ..., got {value}"
+                raise ValueError(msg)
 
     @property
     def edge(self) -> int:
@@ -54,6 +57,11 @@ class BlockGrid:
     @property
     def section(self) -> int:
         """Edge of the section, in pixels."""
+        return self.core * self.context
+
+    @property
+    def core(self) -> int:
+        """Edge of the part of the section that is located, in pixels."""
         return 4 * self.scale
 
     @property
@@ -98,11 +106,17 @@ class BlockGrid:
         """In-plane offsets (a, b) of the section's points, a fastest; two arrays of shape (P,)."""
         return square(self.section)
 
+    @cached_property
+    def core_points(self) -> NDArray[np.int64]:
+        """Indices of the points of the core among the P points of the section; shape (4s, 4s)."""
+        inside = slice((self.section - self.core) // 2, (self.section + self.core) // 2)
+        return np.arange(self.section**2).reshape(self.section, self.section)[inside, inside]
+
     @property
     def corners(self) -> list[int]:
-        """Indices of the section's four corner points among its P points."""
-        side = self.section
-        return [0, side - 1, side * (side - 1), side * side - 1]
+        """Indices of the four corner points of the core among the P points of the section."""
+        corners: list[int] = self.core_points[[0, 0, -1, -1], [0, -1, 0, -1]].tolist()
+        return corners
 
 
 def square(edge: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

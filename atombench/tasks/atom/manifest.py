@@ -18,14 +18,15 @@ from atombench.errors import DataError
 from atombench.io.files import written_whole
 from atombench.io.parquet import read_parquet
 from atombench.records.board import Board
-from atombench.tasks.atom.board import AtomBoard
+from atombench.tasks.atom.board import GATHERINGS, INDEPENDENT, OLD_UNIFORM, AtomBoard
 from atombench.tasks.atom.geometry import BlockGrid, section_points
 from atombench.tasks.atom.labels import Labels, label_sections
-from atombench.tasks.atom.protocol import PROTOCOL
+from atombench.tasks.atom.protocol import FIRST, PROTOCOL
 from atombench.tasks.atom.sampling import Sampler, sampler
+from atombench.tasks.atom.secret import public_gathering
 from atombench.tasks.atom.splits import volumes_of_parts
-from atombench.volumes.curated import Curated, Index
-from atombench.volumes.volume_set import SPLITS
+from atombench.volumes.curated import Curated
+from atombench.volumes.volume_set import BACKGROUND, SPLITS
 
 AXES = ("i", "j", "k")
 
@@ -73,16 +74,17 @@ class Manifest:
     scale: int
     volumes_digest: str
     parts: dict[str, Sections]
+    context: int = 1
 
     @property
     def grid(self) -> BlockGrid:
-        """Blocks and section size at the manifest's scale."""
-        return BlockGrid(self.scale)
+        """Blocks and section size at the manifest's scale and context."""
+        return BlockGrid(self.scale, self.context)
 
     @property
     def board(self) -> Board:
         """The board that the manifest was drawn for."""
-        return Board("atom", self.dataset, AtomBoard(self.gathering, self.split, self.scale).name)
+        return Board("atom", self.dataset, AtomBoard(self.gathering, self.split, self.scale, self.context).name)
 
     @property
     def data_digest(self) -> str:
@@ -101,6 +103,7 @@ class Manifest:
             "gathering": self.gathering,
             "split": self.split,
             "scale": self.scale,
+            "context": self.context,
             "test_sections_with_a_correct_box": int(labels.boxes.any(axis=1).sum()),
         }
 
@@ -110,8 +113,10 @@ class Manifest:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the protocol version, the board's coordinates and all rows."""
-        header = (PROTOCOL, self.dataset, self.gathering, self.split, self.scale, self.volumes_digest)
+        """SHA-256 of the version of the sampler, the board's coordinates and all rows."""
+        version, name = _as_drawn(self.gathering)
+        header: tuple[object, ...] = (version, self.dataset, name, self.split, self.scale, self.volumes_digest)
+        header += (f"context {self.context}",) if self.context != 1 else ()
         columns: dict[str, tuple[int, list[tuple[NDArray[Any], str]]]] = {
             name: (
                 len(part),
@@ -135,12 +140,14 @@ class Manifest:
             columns[f"centre_{letter}"] = np.concatenate([part.centres[:, axis] for part in parts])
         for axis, letter in enumerate(AXES):
             columns[f"normal_{letter}"] = np.concatenate([part.normals[:, axis] for part in parts])
+        version, name = _as_drawn(self.gathering)
         metadata = {
-            "protocol": PROTOCOL,
+            "protocol": version,
             "dataset": self.dataset,
-            "gathering": self.gathering,
+            "gathering": name,
             "split": self.split,
             "scale": str(self.scale),
+            "context": str(self.context),
             "volumes_digest": self.volumes_digest,
             "digest": self.digest,
         }
@@ -150,15 +157,19 @@ class Manifest:
 
     @classmethod
     def load(cls, path: Path) -> Manifest:
-        """Read a manifest written by `save` and check its digest.
+        """Read a manifest written by `save` and check its digest; the `uniform` of protocol 1.0 becomes `uniform-v1`.
 
         Raises:
             DataError: the file is missing or damaged, or has another protocol version or a wrong digest.
         """
         table = read_parquet(path)
         metadata = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
-        if metadata.get("protocol") != PROTOCOL:
-            msg = f"{path} has protocol {metadata.get('protocol')!r}, expected {PROTOCOL!r}; delete it and split again"
+        gathering = _named(metadata.get("protocol", ""), metadata.get("gathering", ""))
+        if gathering is None:
+            msg = (
+                f"{path} has protocol {metadata.get('protocol')!r}, which {metadata.get('gathering')!r} was never drawn by;"
+                f" the present one is {PROTOCOL}; delete it and split again"
+            )
             raise DataError(msg)
         part_of_row = table["split"].to_pandas().to_numpy()
         columns = {name: table[name].to_numpy() for name in table.column_names if name != "split"}
@@ -170,16 +181,32 @@ class Manifest:
         )
         manifest = cls(
             metadata["dataset"],
-            metadata["gathering"],
+            gathering,
             metadata["split"],
             int(metadata["scale"]),
             metadata["volumes_digest"],
             {name: sections.take(np.flatnonzero(part_of_row == name)) for name in SPLITS},
+            int(metadata.get("context", 1)),
         )
         if manifest.digest != metadata["digest"]:
             msg = f"{path}: expected digest {metadata['digest']}, got {manifest.digest}; delete it and split again"
             raise DataError(msg)
         return manifest
+
+
+def _as_drawn(gathering: str) -> tuple[str, str]:
+    """Return the protocol version in which the sampler of a gathering last changed, and its name in that version.
+
+    >>> _as_drawn("tissue"), _as_drawn("uniform-v1-secret")
+    (('1.1', 'tissue'), ('1.0', 'uniform-secret'))
+    """
+    version = PROTOCOL if public_gathering(gathering) in INDEPENDENT else FIRST
+    return version, gathering.replace(OLD_UNIFORM, "uniform")
+
+
+def _named(version: str, name: str) -> str | None:
+    """Return the gathering that was drawn by this version under this name; None if there is none."""
+    return next((gathering for gathering in GATHERINGS if _as_drawn(gathering) == (version, name)), None)
 
 
 def load_manifest(path: Path) -> Manifest:
@@ -190,23 +217,27 @@ def load_manifest(path: Path) -> Manifest:
 def draw(data: Curated, board: Board, settings: Mapping[str, str]) -> Manifest:
     """Draw the sections of a board; the setting `variant` selects the released generator of positions."""
     parts = AtomBoard.of(board)
-    return make_manifest(data.index, parts.gathering, parts.split, parts.scale, settings.get("variant", "medmnist"))
+    return make_manifest(data, parts, settings.get("variant", "medmnist"))
 
 
-def make_manifest(index: Index, gathering: str, split: str, scale: int, variant: str = "medmnist") -> Manifest:
-    """Draw all sections of one board, without reading voxels.
+def make_manifest(data: Curated, board: AtomBoard, variant: str = "medmnist") -> Manifest:
+    """Draw all sections of one board; voxels are read only for sections that show tissue.
 
     Raises:
-        DataError: the volumes do not have the size of the scale, or a part has no volume.
+        DataError: the volumes do not have the size of the scale, or a part has no volume or no section.
         ConfigError: the gathering, the split rule or the variant is unknown; the nearest is suggested.
     """
-    grid = BlockGrid(scale)
+    grid, index = board.grid, data.index
     if tuple(index.shape) != (grid.edge,) * 3:
-        msg = f"{index.dataset}: expected volumes of edge {grid.edge} at scale {scale}, got shape {tuple(index.shape)}"
+        msg = f"{index.dataset}: expected volumes of edge {grid.edge} at scale {grid.scale}, got shape {tuple(index.shape)}"
         raise DataError(msg)
-    draws = sampler(gathering, split, index.dataset, grid, variant)
-    parts = draw_parts(index.dataset, index.ids, index.splits, split, draws)
-    return Manifest(index.dataset, gathering, split, scale, index.digest, parts)
+
+    def voxels(volume: str) -> NDArray[np.float32]:
+        return data.volumes().volumes[index.ids.index(volume)]
+
+    draws = sampler(board.gathering, board.split, index.dataset, grid, variant, voxels)
+    parts = draw_parts(index.dataset, index.ids, index.splits, board.split, draws)
+    return Manifest(index.dataset, board.gathering, board.split, board.scale, index.digest, parts, board.context)
 
 
 def check_belongs(digest: str, manifest: Manifest) -> None:
@@ -224,18 +255,21 @@ def check_belongs(digest: str, manifest: Manifest) -> None:
 
 
 def draw_parts(dataset: str, ids: Sequence[str], splits: Sequence[str], split: str, draws: Sampler) -> dict[str, Sections]:
-    """Draw the sections of every part, volume by volume, without reading voxels.
+    """Draw the sections of every part, volume by volume.
 
     Raises:
-        DataError: a part has no volume.
+        DataError: a part has no volume or no section.
     """
     parts = {}
     for part, rows in volumes_of_parts(dataset, splits, split).items():
         poses = [draws.draw(part, ids[row]) for row in rows]
-        count = draws.counts[part]
+        counts = [len(pose.centres) for pose in poses]
+        if not sum(counts):
+            msg = f"{dataset}: no {part} volume has a section that shows tissue (half of its pixels above {BACKGROUND})"
+            raise DataError(msg)
         parts[part] = Sections(
-            volume=np.repeat(rows, count).astype(np.int32),
-            index=np.tile(np.arange(count, dtype=np.int32), len(rows)),
+            volume=np.repeat(rows, counts).astype(np.int32),
+            index=np.concatenate([np.arange(count, dtype=np.int32) for count in counts]),
             centres=np.concatenate([pose.centres for pose in poses]),
             normals=np.concatenate([pose.normals for pose in poses]),
         )

@@ -1,4 +1,4 @@
-"""Predicted poses: scores of boxes derived from a pose, and distances between poses."""
+"""Poses of sections: scores of boxes derived from predicted ones, and distances between poses."""
 
 from __future__ import annotations
 
@@ -10,6 +10,14 @@ from numpy.typing import NDArray
 from atombench.tasks.atom.geometry import BOXES, BlockGrid, combine_axes, combine_block_axes, lattice
 
 Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Poses:
+    """Poses of M sections of one volume: centres int16 (M, 3) in voxels, normals float64 (M, 3) of any length."""
+
+    centres: NDArray[np.int16]
+    normals: Array
 
 
 def corner_points(centres: Array, normals: Array, grid: BlockGrid) -> Array:

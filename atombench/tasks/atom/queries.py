@@ -9,14 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atombench import streams
-from atombench.errors import ConfigError, unknown_name
 from atombench.records.board import CLEAN
+from atombench.tasks.atom.degradation.damage import Degradation, Records
 from atombench.tasks.atom.geometry import BlockGrid
 from atombench.tasks.atom.labels import Labels
 from atombench.tasks.atom.manifest import Manifest, check_belongs
-from atombench.tasks.atom.protocol import PROTOCOL
+from atombench.tasks.atom.protocol import FIRST
 from atombench.tasks.atom.secret import public_gathering
-from atombench.tasks.atom.sections import cut
 from atombench.tasks.task import Asked
 from atombench.volumes.curated import Curated
 
@@ -30,9 +29,9 @@ class Queries:
     Attributes:
         grid: blocks, volume edge and section size.
         gathering: gathering of the board, which is public.
-        volumes: float32 (N, E, E, E), test volumes.
+        volumes: float32 (N, E, E, E), test volumes (blurred under some conditions).
         volume_index: int64 (M,), row in `volumes` of the volume that each section was cut from.
-        pixels: float32 (M, 4s, 4s), sections.
+        pixels: float32 (M, 4sc, 4sc), sections (damaged under most conditions).
     """
 
     grid: BlockGrid
@@ -53,23 +52,37 @@ class Queries:
 def query_order(manifest: Manifest) -> NDArray[np.int64]:
     """Return the row of the manifest's test part that each query shows; (M,)."""
     volume = manifest.parts["test"].volume
-    shuffled = streams.permutation(len(volume), PROTOCOL, "query order", manifest.digest)
+    shuffled = streams.permutation(len(volume), FIRST, "query order", manifest.digest)
     return shuffled[np.argsort(volume[shuffled], kind="stable")]
 
 
-def make_queries(data: Curated, manifest: Manifest) -> Queries:
-    """Cut the test sections.
+def make_queries(data: Curated, manifest: Manifest, condition: str = CLEAN) -> Queries:
+    """Cut the test sections, and damage them as the condition says.
 
     Raises:
         DataError: the manifest was drawn for other volumes.
+        ConfigError: the condition is unknown.
     """
     check_belongs(data.index.digest, manifest)
-    rows = manifest.volume_rows("test")
-    sections = manifest.parts["test"].take(query_order(manifest))
+    grid, rows = manifest.grid, manifest.volume_rows("test")
+    order = query_order(manifest)
+    sections = manifest.parts["test"].take(order)
     volume_index = np.searchsorted(rows, sections.volume)
     chosen = data.volumes().volumes[rows]
-    pixels = cut(chosen, volume_index, sections.points(manifest.grid), manifest.grid)
-    return Queries(manifest.grid, public_gathering(manifest.gathering), chosen, volume_index, pixels)
+    degradation, records = damage_of(manifest, condition)
+    poses = (volume_index, sections.centres, sections.normals)
+    pixels = degradation.apply(chosen, *poses, grid, records.take(order))
+    return Queries(grid, public_gathering(manifest.gathering), degradation.blurred(chosen), volume_index, pixels)
+
+
+def damage_of(manifest: Manifest, condition: str) -> tuple[Degradation, Records]:
+    """Return the steps of a condition, and their records for the test sections in the order of the manifest.
+
+    Raises:
+        ConfigError: the condition is unknown.
+    """
+    degradation = Degradation.under(condition, manifest.grid)
+    return degradation, degradation.draw(len(manifest.parts["test"]), manifest.grid, manifest.digest)
 
 
 def ask(data: Curated, manifest: Manifest, condition: str = CLEAN) -> Asked:
@@ -79,9 +92,7 @@ def ask(data: Curated, manifest: Manifest, condition: str = CLEAN) -> Asked:
         DataError: the manifest was drawn for other volumes.
         ConfigError: the condition is unknown.
     """
-    if condition != CLEAN:
-        raise ConfigError(unknown_name("condition of atom", condition, [CLEAN]))
-    queries = make_queries(data, manifest)
+    queries = make_queries(data, manifest, condition)
     return Asked(queries, query_order(manifest), arrays_of(queries))
 
 

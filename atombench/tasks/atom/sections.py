@@ -20,8 +20,8 @@ class CutSections:
     """Pixels, points and labels of M sections.
 
     Attributes:
-        pixels: (M, 4s, 4s), with the dtype of the volumes, 0 outside the volume; rows follow b, columns a.
-        points: int32 (M, 3, (4s)^2), voxel of every pixel, in the same order; may lie outside the volume.
+        pixels: (M, 4sc, 4sc) at scale s and context c, 0 outside the volume; rows follow b, columns a; dtype of the volumes.
+        points: int32 (M, 3, (4sc)^2), voxel of every pixel, in the same order; may lie outside the volume.
         coarse: bool (M, 27), index 9i + 3j + k.
         fine: bool (M, 27, 27), fine boxes inside each coarse block.
     """
@@ -38,7 +38,13 @@ class CutSections:
 
 
 def cut_sections(
-    volumes: AnyArray, volume_index: AnyArray, centres: AnyArray, normals: AnyArray, scale: int = 1, threads: int | None = None
+    volumes: AnyArray,
+    volume_index: AnyArray,
+    centres: AnyArray,
+    normals: AnyArray,
+    scale: int = 1,
+    threads: int | None = None,
+    context: int = 1,
 ) -> CutSections:
     """Cut sections at given poses and label them (docs/protocol.md; Wang et al., arXiv 2406.04105, section 3).
 
@@ -53,12 +59,13 @@ def cut_sections(
         scale: 1, 2, 3, ...
         threads: CPU threads for NumPy arrays; by default `OMP_NUM_THREADS`, or as many as the process may use. Torch has its
             own setting.
+        context: edge of the shown section, as a multiple of that of its core, which is labelled.
 
     Raises:
         ValueError: shapes do not match, a volume index is out of range, or a pose is not finite or has a normal of length 0.
         TypeError: arrays of several kinds are mixed.
     """
-    grid = BlockGrid(scale)
+    grid = BlockGrid(scale, context)
     _check(volumes, volume_index, centres, normals, grid)
     if is_numpy_array(volumes):
         return _in_threads(volumes, volume_index, centres, normals, grid, threads or available_threads())
@@ -81,7 +88,7 @@ def cut(volumes: AnyArray, volume_index: AnyArray, points: AnyArray, grid: Block
         grid: grid that defines the section's size.
 
     Returns:
-        (M, 4s, 4s), of the kind and dtype of `volumes`; rows follow b, columns a.
+        (M, 4sc, 4sc), of the kind and dtype of `volumes`; rows follow b, columns a.
     """
     xp = array_namespace(volumes)
     edge = grid.edge

@@ -14,6 +14,7 @@ from atombench.errors import DataError
 from atombench.records.board import Board
 from atombench.tasks.atom.board import AtomBoard
 from atombench.tasks.atom.sampling import Sampler, sampler
+from atombench.tasks.atom.secret import public_gathering
 from atombench.volumes.volume_set import SPLITS
 
 
@@ -46,12 +47,14 @@ def section_counts(dataset: str, splits: Sequence[str], split: str, sampler: Sam
     return {part: len(rows[part]) * sampler.counts[part] for part in SPLITS}
 
 
-def count(board: Board, splits: Sequence[str], settings: Mapping[str, str]) -> dict[str, int]:
-    """Return the number of sections in each part of a board, without drawing them.
+def count(board: Board, splits: Sequence[str], settings: Mapping[str, str]) -> dict[str, int] | None:
+    """Return the number of sections in each part of a board, without drawing them; for `tissue` it depends on voxels: None.
 
     Raises:
         DataError: a part has no volume.
     """
     parts = AtomBoard.of(board)
+    if public_gathering(parts.gathering) == "tissue":
+        return None
     draws = sampler(parts.gathering, parts.split, board.dataset, parts.grid, settings.get("variant", "medmnist"))
     return section_counts(board.dataset, splits, parts.split, draws)

@@ -12,6 +12,7 @@ from atombench.records.board import Board
 from atombench.records.metric import STRICT
 from atombench.tasks.atom.answers import FIELDS, KEPT_FIELDS
 from atombench.tasks.atom.board import AtomBlock, AtomBoard
+from atombench.tasks.atom.degradation.conditions import CONDITIONS
 from atombench.tasks.atom.methods.table import METHODS
 from atombench.tasks.atom.protocol import PRIMARY, PROTOCOL
 from atombench.tasks.atom.secret import public_gathering
@@ -25,10 +26,11 @@ class Atom(Task):
     """ATOM (Wang et al., arXiv 2406.04105) with its published and its strict protocol; see docs/protocol.md."""
 
     name = "atom"
-    small = "atom/mni-subjects/uniform-none-x1"
+    small = "atom/mni-subjects/tissue-none-x1"
     title = "section in a volume"
     protocol = PROTOCOL
     block = AtomBlock
+    conditions = CONDITIONS
     inputs = ("volume", "section")
     answers = FIELDS
     kept_fields = KEPT_FIELDS
@@ -53,18 +55,24 @@ class Atom(Task):
     strata = Deferred("atombench.tasks.atom.strata:strata")
     details = Deferred("atombench.tasks.atom.shown:details")
     audit = Deferred("atombench.tasks.atom.audit:audit")
+    preview = Deferred("atombench.tasks.atom.degradation.preview:preview")
     submission = Deferred("atombench.tasks.atom.submission:FORM")
     panels = Deferred("atombench.tasks.atom.panels:PANELS")
     load_manifest = Deferred("atombench.tasks.atom.manifest:load_manifest")
 
     def form(self, board: Board) -> str:
         """Return the curated form: cubes with the edge of the board's scale."""
-        return f"cube{AtomBoard.of(board).grid.edge}"
+        return AtomBoard.of(board).form
 
     def coordinates(self, board: Board) -> Mapping[str, str]:
-        """Return gathering, split and scale."""
+        """Return gathering, split, scale and context."""
         parts = AtomBoard.of(board)
-        return {"gathering": parts.gathering, "split": parts.split, "scale": str(parts.scale)}
+        return {
+            "gathering": parts.gathering,
+            "split": parts.split,
+            "scale": str(parts.scale),
+            "context": str(parts.context),
+        }
 
     def board_title(self, board: Board) -> str:
         """Return the title of a board for display."""

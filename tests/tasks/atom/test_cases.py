@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from atombench import streams
+from atombench.tasks.atom.board import AtomBoard
 from atombench.tasks.atom.cases import CASES, case_rows
 from atombench.tasks.atom.labels import Labels
 from atombench.tasks.atom.manifest import Manifest, make_manifest
+from atombench.volumes.curated import Curated
 from tests.conftest import volume_set
 
 
@@ -21,7 +23,7 @@ def drawn(manifest: Manifest) -> np.ndarray:
 def test_cases_have_a_correct_box_and_come_from_as_many_volumes_as_possible(
     gathering: str, volumes: int, different: int
 ) -> None:
-    manifest = make_manifest(volume_set((1, 1, volumes)).index(), gathering, "none", 1)
+    manifest = make_manifest(Curated.of(volume_set((1, 1, volumes))), AtomBoard(gathering, "none", 1))
     rows, sections = drawn(manifest), manifest.parts["test"]
     assert len(rows) == CASES == 6
     assert (np.diff(rows) > 0).all()
@@ -42,7 +44,7 @@ def test_cases_equal_a_loop_over_the_keyed_order(toy_manifest: Manifest) -> None
 
 
 def test_cases_depend_only_on_the_board(toy_manifest: Manifest) -> None:
-    other = make_manifest(volume_set((6, 3, 4), name="other").index(), "hard", "none", 1)
+    other = make_manifest(Curated.of(volume_set((6, 3, 4), name="other")), AtomBoard("hard", "none", 1))
     assert drawn(toy_manifest).tolist() == drawn(replace(toy_manifest)).tolist() != drawn(other).tolist()
 
 

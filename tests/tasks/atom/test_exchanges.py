@@ -11,6 +11,7 @@ from atombench.engine.exchanges import TRUE, load_exchanged, save_exchanged, spl
 from atombench.errors import DataError
 from atombench.records.metric import SHIFT
 from atombench.tasks.atom import exchanges
+from atombench.tasks.atom.board import AtomBoard
 from atombench.tasks.atom.exchanges import SECTION_SWAP, VOLUME_SWAP, best_boxes, mix, moved
 from atombench.tasks.atom.manifest import Manifest, make_manifest
 from atombench.tasks.atom.queries import make_queries, query_order
@@ -123,7 +124,7 @@ def test_a_search_follows_moved_volumes_and_a_recitation_does_not(
 
 def test_a_single_volume_cannot_be_exchanged() -> None:
     data = Curated.of(volume_set((3, 1, 1)))
-    manifest = make_manifest(data.index, "easy", "none", 1)
+    manifest = make_manifest(data, AtomBoard("easy", "none", 1))
     queries = make_queries(data, manifest)
     mixed = mix(queries, manifest)
     assert mixed.queries is queries

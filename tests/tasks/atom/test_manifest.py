@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from atombench.errors import DataError
+from atombench.tasks.atom.board import INDEPENDENT, AtomBoard
 from atombench.tasks.atom.manifest import Manifest, make_manifest
 from atombench.tasks.atom.queries import make_queries, query_order
 from atombench.tasks.atom.training import make_training
@@ -33,12 +34,12 @@ def test_a_truncated_manifest_is_rejected(toy_manifest: Manifest, tmp_path: Path
 
 def test_volumes_of_another_size_are_rejected(toy_data: Curated) -> None:
     with pytest.raises(DataError, match=r"toy: expected volumes of edge 40 at scale 2, got shape \(20, 20, 20\)"):
-        make_manifest(toy_data.index, "hard", "none", 2)
+        make_manifest(toy_data, AtomBoard("hard", "none", 2))
 
 
 def test_a_dataset_without_validation_volumes_is_rejected() -> None:
     with pytest.raises(DataError, match="3 volumes but none for val and test"):
-        make_manifest(volume_set((3, 0, 0)).index(), "hard", "none", 1)
+        make_manifest(Curated.of(volume_set((3, 0, 0))), AtomBoard("hard", "none", 1))
 
 
 def test_permuting_the_volumes_only_permutes_the_manifest() -> None:
@@ -53,7 +54,8 @@ def test_permuting_the_volumes_only_permutes_the_manifest() -> None:
         first.splits,
         first.spacing,
     )
-    one, other = (make_manifest(volumes.index(), "hard", "none", 1).parts["train"] for volumes in (first, second))
+    board = AtomBoard("hard", "none", 1)
+    one, other = (make_manifest(Curated.of(volumes), board).parts["train"] for volumes in (first, second))
     for row, name in enumerate(second.ids[:3]):
         mine = other.normals[other.volume == row]
         np.testing.assert_array_equal(mine, one.normals[one.volume == first.ids.index(name)])
@@ -88,7 +90,7 @@ def test_a_manifest_of_other_volumes_is_rejected(toy_manifest: Manifest) -> None
 def test_training_data_and_queries_contain_only_the_volumes_of_their_parts(split: str) -> None:
     volumes = volume_set((5, 2, 3))
     data = Curated.of(volumes)
-    manifest = make_manifest(data.index, "hard", split, 1)
+    manifest = make_manifest(data, AtomBoard("hard", split, 1))
     training, queries = make_training(data, manifest), make_queries(data, manifest)
     trained, tested = ([0, 1, 2, 3, 4], [0, 1, 2, 3, 4]) if split == "vol" else ([0, 1, 2, 3, 4, 5, 6], [7, 8, 9])
     np.testing.assert_array_equal(training.volumes, volumes.volumes[trained])
@@ -110,8 +112,11 @@ def test_permuting_the_volumes_only_permutes_manifests_of_every_gathering_and_sp
         tuple(first.splits[row] for row in order),
         first.spacing[order],
     )
-    for gathering, split in product(("hard", "easy", "uniform"), ("none", "pos", "vol")):
-        one, other = (make_manifest(volumes.index(), gathering, split, 1) for volumes in (first, second))
+    pairs = product(("hard", "easy", "uniform", "uniform-v1", "tissue"), ("none", "pos", "vol"))
+    for gathering, split in pairs:
+        if gathering in INDEPENDENT and split == "pos":
+            continue
+        one, other = (make_manifest(Curated.of(volumes), AtomBoard(gathering, split, 1)) for volumes in (first, second))
         assert one.counts == other.counts
         for part in SPLITS:
             for row, name in enumerate(second.ids):

@@ -94,7 +94,7 @@ class Exported:
         self.cases = [cases[number] for number in sorted(mixed, key=lambda number: place[cases[number][2]])]
         self.place = place
         self.names = [
-            hashlib.sha256("\x1f".join(("1.0", "query id", digest, str(position))).encode()).hexdigest()[:12]
+            hashlib.sha256("\x1f".join(("1.1", "query id", digest, str(position))).encode()).hexdigest()[:12]
             for position in range(len(cases))
         ]
 

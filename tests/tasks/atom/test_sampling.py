@@ -10,8 +10,9 @@ from atombench.tasks.atom.sampling import (
     known_normals,
     released_positions,
     sampler,
-    uniform_positions,
 )
+from atombench.tasks.atom.sections import cut_sections
+from atombench.tasks.atom.uniform import old_positions, show_tissue
 
 GRID = BlockGrid(1)
 
@@ -44,7 +45,7 @@ def test_easy_normals_are_the_three_axes_equally_often() -> None:
     np.testing.assert_array_equal(normals.sum(axis=1), 1)
 
 
-@pytest.mark.parametrize("gathering", ["hard", "easy", "uniform"])
+@pytest.mark.parametrize("gathering", ["hard", "easy", "uniform", "uniform-v1"])
 def test_draws_depend_on_their_key_and_not_on_the_order_of_calls(gathering: str) -> None:
     draw = sampler(gathering, "none", "toy", GRID).draw
     forward = {name: draw("train", name) for name in ("a", "b", "c")}
@@ -56,8 +57,8 @@ def test_draws_depend_on_their_key_and_not_on_the_order_of_calls(gathering: str)
     assert not np.array_equal(sampler(gathering, "none", "other", GRID).draw("train", "a").normals, forward["a"].normals)
 
 
-def test_uniform_positions_are_disjoint_between_splits_and_cover_the_volume() -> None:
-    pools = uniform_positions(GRID)
+def test_old_uniform_positions_are_disjoint_between_splits_and_cover_the_volume() -> None:
+    pools = old_positions(GRID)
     sets = {split: {tuple(centre) for centre in pool} for split, pool in pools.items()}
     assert sum(len(pool) for pool in sets.values()) == 8000 == len(set.union(*sets.values()))
     assert {split: len(pool) for split, pool in sets.items()} == {"train": 6400, "val": 800, "test": 800}
@@ -72,6 +73,57 @@ def test_uniform_sections_are_all_labelled_and_cover_all_directions() -> None:
     assert (normals[:, 2] >= 0).all()
     assert abs(normals[:, 0].mean()) < 0.03
     assert abs(normals[:, 1].mean()) < 0.03
+
+
+def test_box_frequencies_in_training_say_nothing_about_the_test_unless_parts_share_out_positions() -> None:
+    def frequencies(gathering: str, part: str) -> np.ndarray:
+        draw = sampler(gathering, "none", "toy", GRID).draw
+        poses = [draw(part, f"{part}{number}") for number in range(150)]
+        centres, normals = (np.concatenate([getattr(pose, field) for pose in poses]) for field in ("centres", "normals"))
+        return label_sections(section_points(centres, normals, GRID), GRID).boxes.mean(axis=0)
+
+    training, test = (frequencies("uniform", part) for part in ("train", "test"))
+    assert abs(np.corrcoef(training, test)[0, 1]) < 0.15
+    for box in (training.argmin(), training.argmax()):
+        assert test[box] == pytest.approx(test.mean(), rel=0.25)
+    old_training, old_test = (frequencies("uniform-v1", part) for part in ("train", "test"))
+    assert np.corrcoef(old_training, old_test)[0, 1] < -0.3
+    assert old_test[old_training.argmax()] < 0.6 * old_test.mean()
+
+
+def test_tissue_sections_show_tissue_and_do_not_depend_on_context() -> None:
+    volume = np.zeros((40, 40, 40), np.float32)
+    volume[8:30, 8:30, 8:30] = np.random.default_rng(0).uniform(0.03, 1, (22, 22, 22))
+    draws = [sampler("tissue", "none", "toy", BlockGrid(2, context), voxels=lambda name: volume) for context in (1, 2)]
+    core, wide = (each.draw("test", "v") for each in draws)
+    np.testing.assert_array_equal(core.centres, wide.centres)
+    np.testing.assert_array_equal(core.normals, wide.normals)
+    assert len(core.centres) == 168
+    cut_core = cut_sections(volume[None], np.zeros(168, np.int64), core.centres, core.normals, 2)
+    cut_wide = cut_sections(volume[None], np.zeros(168, np.int64), wide.centres, wide.normals, 2, context=2)
+    np.testing.assert_array_equal(cut_core.fine, cut_wide.fine)
+    np.testing.assert_array_equal(cut_core.pixels, cut_wide.pixels[:, 4:12, 4:12])
+    pixels = cut_core.pixels.reshape(168, -1)
+    assert ((pixels > 0.05).mean(axis=1) >= 0.5).all()
+    assert cut_core.fine.any(axis=(1, 2)).all()
+    assert show_tissue(pixels).all()
+
+
+def test_a_volume_with_little_tissue_has_fewer_sections_and_an_empty_one_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("atombench.tasks.atom.uniform.ROUNDS", 8)
+    volumes = {"empty": np.zeros((20, 20, 20), np.float32), "flat": np.full((20, 20, 20), 0.5, np.float32)}
+    volumes["speck"] = volumes["empty"].copy()
+    volumes["speck"][9, 9, 9:11] = 1
+    draws = sampler("tissue", "none", "toy", GRID, voxels=volumes.__getitem__)
+    assert [len(draws.draw("train", name).centres) for name in volumes] == [0, 0, 0]
+    volumes["speck"][8:11, 8:11, 8:11] = np.arange(27).reshape(3, 3, 3) / 27
+    assert 0 < len(draws.draw("train", "speck").centres) <= 152
+
+
+@pytest.mark.parametrize("gathering", ["tissue", "uniform", "uniform-secret"])
+def test_independent_positions_cannot_be_shared_by_a_split(gathering: str) -> None:
+    with pytest.raises(ConfigError, match=f"{gathering} has no split pos: its positions are drawn independently"):
+        sampler(gathering, "pos", "toy", GRID)
 
 
 def test_an_unknown_gathering_is_rejected() -> None:
@@ -118,7 +170,7 @@ def test_split_vol_has_disjoint_positions(variant: str) -> None:
         }
 
 
-@pytest.mark.parametrize("gathering", ["hard", "easy", "uniform"])
+@pytest.mark.parametrize("gathering", ["hard", "easy", "uniform", "uniform-v1"])
 def test_split_vol_draws_separate_normals_for_each_part_of_a_volume(gathering: str) -> None:
     draws = sampler(gathering, "vol", "toy", GRID)
     train, val, test = (draws.draw(part, "v") for part in ("train", "val", "test"))

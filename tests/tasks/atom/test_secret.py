@@ -8,6 +8,7 @@ import pytest
 
 from atombench.engine.secret_key import VARIABLE, new_key
 from atombench.errors import ConfigError
+from atombench.tasks.atom.board import AtomBoard
 from atombench.tasks.atom.manifest import make_manifest
 from atombench.tasks.atom.metrics import make_truth
 from atombench.tasks.atom.queries import make_queries
@@ -28,21 +29,21 @@ def key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_test_poses_depend_on_the_key_and_all_other_poses_are_public(
     gathering: str, key: Path, toy_data: Curated, tmp_path: Path
 ) -> None:
-    public, secret = (make_manifest(toy_data.index, name, "none", 1) for name in (gathering, f"{gathering}-secret"))
+    public, secret = (make_manifest(toy_data, AtomBoard(name, "none", 1)) for name in (gathering, f"{gathering}-secret"))
     for part in ("train", "val"):
         assert np.array_equal(public.parts[part].centres, secret.parts[part].centres)
         assert np.array_equal(public.parts[part].normals, secret.parts[part].normals)
     assert len(public.parts["test"]) == len(secret.parts["test"])
     differ = (public.parts["test"].normals != secret.parts["test"].normals).any(axis=1)
     assert differ.mean() > (0.5 if gathering == "easy" else 0.9)  # one of three axes is drawn again by chance
-    assert make_manifest(toy_data.index, f"{gathering}-secret", "none", 1).digest == secret.digest
+    assert make_manifest(toy_data, AtomBoard(f"{gathering}-secret", "none", 1)).digest == secret.digest
     key.unlink()
     new_key(key)
-    assert make_manifest(toy_data.index, f"{gathering}-secret", "none", 1).digest != secret.digest
+    assert make_manifest(toy_data, AtomBoard(f"{gathering}-secret", "none", 1)).digest != secret.digest
 
 
 def test_methods_see_the_public_gathering_and_records_omit_strata_of_poses(key: Path, toy_data: Curated) -> None:
-    secret = make_manifest(toy_data.index, "uniform-secret", "none", 1)
+    secret = make_manifest(toy_data, AtomBoard("uniform-secret", "none", 1))
     assert make_queries(toy_data, secret).gathering == make_training(toy_data, secret).gathering == "uniform"
     assert set(strata(toy_data, secret, make_truth(toy_data, secret))) == {"background"}
 
@@ -52,7 +53,7 @@ def test_a_secret_board_cannot_be_drawn_without_a_valid_key(
 ) -> None:
     def refused(match: str) -> None:
         with pytest.raises(ConfigError, match=match):
-            make_manifest(toy_data.index, "uniform-secret", "none", 1)
+            make_manifest(toy_data, AtomBoard("uniform-secret", "none", 1))
 
     monkeypatch.delenv(VARIABLE, raising=False)
     refused("labels can be computed only with the key")

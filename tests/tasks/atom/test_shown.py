@@ -10,6 +10,7 @@ from PIL import Image
 
 from atombench.engine.answers import Answers
 from atombench.io.images import grey
+from atombench.tasks.atom.board import AtomBoard
 from atombench.tasks.atom.cases import case_rows
 from atombench.tasks.atom.manifest import Manifest, make_manifest
 from atombench.tasks.atom.ranking import first_correct
@@ -98,7 +99,7 @@ def test_common_failures_recur_in_every_run(toy: VolumeSet, toy_manifest: Manife
 @pytest.mark.parametrize("scale", [1, 2])
 def test_the_middle_of_the_true_plane_equals_the_section_if_nothing_is_rounded(scale: int) -> None:
     volumes = volume_set((1, 1, 2), textured(4, 20 * scale))
-    manifest = make_manifest(volumes.index(), "easy", "none", scale)  # normals along the axes
+    manifest = make_manifest(Curated.of(volumes), AtomBoard("easy", "none", scale))  # normals along the axes
     middle = slice(8 * scale, 12 * scale)
     found = shown(guessed(manifest), manifest, volumes).failures
     assert len(found) == FAILURES

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from atombench.engine.answers import Answers
+from atombench.tasks.atom.board import AtomBoard
 from atombench.tasks.atom.manifest import Manifest, make_manifest
 from atombench.tasks.atom.metrics import make_truth
 from atombench.tasks.atom.strata import strata
@@ -21,7 +22,7 @@ def labelled_set() -> tuple[VolumeSet, Manifest]:
     volumes = volume_set((4, 2, 6))
     labels, ages = ("AD", "CN") * 6, ("below 30",) * 6 + ("30 and above",) * 6
     volumes = replace(volumes, labels=labels, facts={"age": ages})
-    return volumes, make_manifest(volumes.index(), "hard", "none", 1)
+    return volumes, make_manifest(Curated.of(volumes), AtomBoard("hard", "none", 1))
 
 
 def test_every_section_belongs_to_one_stratum_of_each_kind(labelled_set: tuple[VolumeSet, Manifest]) -> None:

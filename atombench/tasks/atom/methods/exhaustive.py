@@ -1,16 +1,19 @@
-"""Search `exhaustive`: the sum of squared differences (SSD) at every position and distinct orientation.
+"""Search `exhaustive`: the most similar candidate among all positions and distinct orientations.
 
 It learns nothing. Without degradation the true section is among the candidates, and the task is a look-up; this search is
 the baseline for every learned method.
 
-With q the pixels of a query and c those of a candidate, SSD = |q|^2 - 2 q.c + |c|^2. The first term does not affect the
-ranking, so the search is one matrix product per volume and orientation. It is computed in double precision, in which products
-of float32 pixels are exact. Ties are resolved by the first orientation and position.
+With q the pixels of a query and c those of a candidate, the sum of squared differences (SSD) is |q|^2 - 2 q.c + |c|^2. The
+first term does not affect the ranking, so the search is one matrix product per volume and orientation. It is computed in double
+precision, in which products of float32 pixels are exact. The absolute normalised cross-correlation (NCC), for sections of
+another contrast, is the product of standardised pixels. Ties are resolved by the first orientation and position. On a board
+whose sections all show tissue, only candidates that do are considered.
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +25,19 @@ from atombench.tasks.atom.geometry import BlockGrid, section_points
 from atombench.tasks.atom.queries import Queries
 from atombench.tasks.atom.sampling import known_normals
 from atombench.tasks.atom.training import Training
+from atombench.tasks.atom.uniform import show_tissue
+
+Prepare = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+Costs = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
+FLAT = 1e-6  # length of centred pixels below which a section counts as equal throughout
 
 
 class ExhaustiveOptions(contract.Options):
     """Options of the exhaustive search."""
 
+    similarity: Literal["ssd", "ncc"] = Field(
+        default="ssd", description="ssd (least squared difference), or ncc (greatest absolute correlation)"
+    )
     orientations: int = Field(default=4000, ge=1, description="normals on the half sphere, if the set of normals is not finite")
 
 
@@ -44,7 +55,7 @@ def distinct_orientations(normals: NDArray[np.float64], grid: BlockGrid) -> NDAr
 
 
 class Exhaustive:
-    """Nearest candidate section by SSD."""
+    """Nearest candidate section by SSD or NCC."""
 
     Options = ExhaustiveOptions
     smoke: ClassVar[dict[str, Any]] = {"orientations": 50}
@@ -60,10 +71,11 @@ class Exhaustive:
         """Search every volume and return the best poses."""
         from threadpoolctl import threadpool_limits
 
-        grid = queries.grid
+        grid, tissue_only = queries.grid, queries.gathering == "tissue"
         normals = distinct_orientations(known_normals(queries.gathering, self.options.orientations), grid)
         centres = np.stack(np.unravel_index(np.arange(grid.edge**3), (grid.edge,) * 3), axis=1)
-        queried = _with_ones(queries.pixels.reshape(len(queries), -1).astype(np.float64))
+        prepare, costs = MEASURES[self.options.similarity]
+        queried = prepare(queries.pixels.reshape(len(queries), -1).astype(np.float64))
         slices = [queries.of_volume(volume) for volume in range(len(queries.volumes))]
         padded = np.pad(queries.volumes.reshape(len(queries.volumes), -1).astype(np.float64), ((0, 0), (0, 1)))
         best = np.full(len(queries), np.inf)
@@ -72,7 +84,15 @@ class Exhaustive:
             for number, normal in enumerate(tracked(normals, len(normals), "search", "orientation")):
                 voxels = _flat_voxels(centres, normal, grid)
                 for volume, rows in zip(padded, slices, strict=True):
-                    nearest, cost = _nearest(queried[rows], volume[voxels])
+                    candidates = volume[voxels]
+                    if tissue_only:
+                        shown = _shown(candidates, grid)
+                        if not len(shown):
+                            continue
+                        nearest, cost = _nearest(costs(queried[rows], candidates[:, shown]))
+                        nearest = shown[nearest]
+                    else:
+                        nearest, cost = _nearest(costs(queried[rows], candidates))
                     better = cost < best[rows]
                     best[rows] = np.where(better, cost, best[rows])
                     chosen[:, rows] = np.where(better, [np.full_like(nearest, number), nearest], chosen[:, rows])
@@ -95,8 +115,32 @@ def _flat_voxels(centres: NDArray[np.int64], normal: NDArray[np.float64], grid: 
     return np.ascontiguousarray(np.where(visible, flat, grid.edge**3).T)
 
 
-def _nearest(queried: NDArray[np.float64], candidates: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return the best candidate of each query and its SSD minus |q|^2; queried (Q, P + 1), candidates (P, C)."""
-    costs = queried @ np.concatenate([-2 * candidates, (candidates**2).sum(axis=0, keepdims=True)])  # (Q, C)
+def _shown(candidates: NDArray[np.float64], grid: BlockGrid) -> NDArray[np.int64]:
+    """Return the numbers of the candidates that show tissue; candidates (P, C)."""
+    return np.flatnonzero(show_tissue(candidates[grid.core_points.ravel()], axis=0))
+
+
+def _nearest(costs: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the best candidate of each query, and its cost; costs (Q, C)."""
     nearest = costs.argmin(axis=1)
     return nearest, costs[np.arange(len(costs)), nearest]
+
+
+def _ssd(queried: NDArray[np.float64], candidates: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the SSD minus |q|^2; queried (Q, P + 1) with a last column of ones, candidates (P, C)."""
+    return queried @ np.concatenate([-2 * candidates, (candidates**2).sum(axis=0, keepdims=True)])
+
+
+def _standardised(sections: NDArray[np.float64], axis: int = 1) -> NDArray[np.float64]:
+    """Return sections with mean 0 and length 1 along an axis; zeros if all pixels are equal."""
+    centred = sections - sections.mean(axis=axis, keepdims=True)
+    length = np.sqrt((centred**2).sum(axis=axis, keepdims=True))
+    return np.divide(centred, length, out=np.zeros_like(centred), where=length > FLAT)
+
+
+def _ncc(queried: NDArray[np.float64], candidates: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return minus the absolute correlation; queried (Q, P) standardised, candidates (P, C)."""
+    return -np.abs(queried @ _standardised(candidates, axis=0))
+
+
+MEASURES: dict[str, tuple[Prepare, Costs]] = {"ssd": (_with_ones, _ssd), "ncc": (_standardised, _ncc)}

@@ -31,6 +31,9 @@ class NetworkOptions(contract.Options):
     batch_sections: int = Field(default=16, ge=1, description="sections per volume of a batch")
     learning_rate: float = Field(default=1e-3, gt=0)
     weight_decay: float = Field(default=1e-3, ge=0)
+    damage: int = Field(
+        default=0, ge=0, le=5, description="highest severity of histology damage to the training sections; 0 for none"
+    )
     validations: int = Field(default=8, ge=1, description="number of validations during training")
     val_sections: int = Field(default=1024, ge=1, description="sections per validation")
     patience: int = Field(default=0, ge=0, description="stop after this many validations without improvement; 0 to never stop")
@@ -80,7 +83,7 @@ class NetworkMethod(ABC):
         """Return batches of training sections, and the score on a fixed random subset of validation sections."""
         options = self.options
         parts = (training.train, training.val)
-        feed, validation = (SectionFeed(training.volumes, part, training.grid, device) for part in parts)
+        feed, validation = (SectionFeed(training.volumes, part, training.grid, device, options.damage) for part in parts)
         held_out = validation.fixed(options.val_sections, "validation sections")
         return Course(
             device=device,

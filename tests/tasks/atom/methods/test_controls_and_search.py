@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from atombench.engine.contract import Resources
+from atombench.tasks.atom.board import AtomBoard
 from atombench.tasks.atom.geometry import BlockGrid, section_points
 from atombench.tasks.atom.manifest import Manifest, make_manifest
 from atombench.tasks.atom.methods.constant import distinct, greedy_order, scores_of
@@ -38,7 +39,7 @@ def blank(request: pytest.FixtureRequest) -> tuple[Variant, Curated, Manifest]:
     """Return many empty volumes, so that scores depend on geometry only."""
     data = Curated.of(volume_set((400, 10, 120), np.zeros((530, 20, 20, 20), np.float32)))
     variant, gathering = request.param
-    return request.param, data, make_manifest(data.index, gathering, "none", 1, variant)
+    return request.param, data, make_manifest(data, AtomBoard(gathering, "none", 1), variant)
 
 
 # From an independent reimplementation of the released generators (40 000 draws): high and low error of both controls, in
@@ -96,7 +97,7 @@ def test_an_order_is_converted_to_decreasing_scores() -> None:
 
 @pytest.mark.parametrize("gathering", ["hard", "easy"])
 def test_the_search_finds_every_section_of_a_textured_volume(toy_data: Curated, gathering: str) -> None:
-    manifest = make_manifest(toy_data.index, gathering, "none", 1)
+    manifest = make_manifest(toy_data, AtomBoard(gathering, "none", 1))
     found = metrics("exhaustive", toy_data, manifest)
     assert found["strict fine_recall@1"] > 0.99
     assert found["strict centre_voxel"] < 0.1
@@ -106,7 +107,7 @@ def test_the_search_finds_every_section_of_a_textured_volume(toy_data: Curated, 
 def test_the_search_finds_the_smallest_ssd_of_a_naive_loop(toy_data: Curated) -> None:
     import dataclasses
 
-    manifest = make_manifest(toy_data.index, "easy", "none", 1)
+    manifest = make_manifest(toy_data, AtomBoard("easy", "none", 1))
     queries = make_queries(toy_data, manifest)
     noisy = queries.pixels[:6] + np.random.default_rng(0).normal(size=(6, 4, 4)).astype(np.float32)
     some = dataclasses.replace(queries, pixels=noisy, volume_index=queries.volume_index[:6], volumes=queries.volumes[:1])

@@ -1,0 +1,70 @@
+"""Contrast of a stain: a falling curve of the intensity, mixed with texture that the volume does not show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from atombench.tasks.atom.degradation.step import Damaged, Dice, Range, Record, between
+from atombench.tasks.atom.geometry import AnyArray, BlockGrid, Namespace
+from atombench.volumes.volume_set import BACKGROUND
+
+GREY, SPREAD = 0.5, 0.18  # mean and standard deviation of stained tissue
+TINY = 1e-6
+EXPONENTS = Range(-0.7, 0.7)  # logarithms: exponents from 0.5 to 2
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Replace the contrast of tissue; the background stays 0.
+
+    Attributes:
+        correlation: size of the correlation of the tissue's pixels with a falling curve of the volume's, from 0 to 1 (cell
+            stains against MRI: 0.2 to 0.6).
+        exponent: logarithm of the exponent of the curve.
+    """
+
+    correlation: float
+    exponent: Range
+
+    name: ClassVar[str] = "contrast"
+    meaning: ClassVar[str] = "the stain reverses the contrast and shows texture of its own"
+
+    @classmethod
+    def at(cls, severity: int) -> Contrast:
+        """Return the step at a severity."""
+        return cls(between(severity, 0.8, 0.4, 0.2), EXPONENTS)
+
+    def unseen(self, grid: BlockGrid) -> str:
+        """Return an empty text: a change of contrast can always be seen."""
+        return ""
+
+    def draw(self, dice: Dice, grid: BlockGrid) -> Record:
+        """Draw the exponent (M,) and the texture (M, P), and state the correlation (M,)."""
+        exponent = np.exp(dice.uniform("exponent", self.exponent))
+        texture = dice.normal("texture", grid.section**2)
+        return {"exponent": exponent, "texture": texture, "correlation": np.full(len(exponent), self.correlation)}
+
+    def apply(self, sections: Damaged, record: Record) -> Damaged:
+        """Mix the standardised curve with standardised texture that is independent of it, within the tissue."""
+        xp, pixels = sections.xp, sections.pixels
+        tissue = xp.astype(pixels > BACKGROUND, pixels.dtype)
+        curve = -(xp.clip(pixels, TINY, 1.0) ** xp.astype(record["exponent"], pixels.dtype)[:, None])
+        curve = _standardised(xp, curve, tissue)
+        texture = _standardised(xp, xp.astype(record["texture"], pixels.dtype), tissue)
+        count = xp.clip(xp.sum(tissue, axis=1, keepdims=True), 1.0, None)
+        shared = xp.sum(curve * texture, axis=1, keepdims=True) / count
+        texture = _standardised(xp, texture - shared * curve, tissue)
+        r = xp.astype(record["correlation"], pixels.dtype)[:, None]
+        stained = GREY + SPREAD * (r * curve + xp.sqrt(1 - r * r) * texture)
+        return replace(sections, pixels=xp.clip(stained, 0.0, 1.0) * tissue)
+
+
+def _standardised(xp: Namespace, values: AnyArray, tissue: AnyArray) -> AnyArray:
+    """Return values (M, P) with mean 0 and variance 1 over the tissue of each section, and 0 outside it."""
+    count = xp.clip(xp.sum(tissue, axis=1, keepdims=True), 1.0, None)
+    centred = (values - xp.sum(values * tissue, axis=1, keepdims=True) / count) * tissue
+    variance = xp.sum(centred * centred, axis=1, keepdims=True) / count
+    return centred / xp.sqrt(xp.clip(variance, TINY**2, None))
