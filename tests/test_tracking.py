@@ -292,6 +292,7 @@ def wait_for(port: int, run: subprocess.Popen[bytes]) -> None:
     pytest.fail("the server does not respond")
 
 
+@pytest.mark.long
 def test_a_tracking_server_gets_the_same_runs_and_runs_of_other_sources_are_not_changed(
     server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,7 +21,7 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the matrix as a local run makes it; the runs with faults are a part of it."""
+    """Return a folder with the matrix as a local run makes it."""
     folder = copied(tmp_path_factory.mktemp("local"))
     answer = snakemake(folder, *MATRIX)
     assert answer.returncode == 0, answer.stdout

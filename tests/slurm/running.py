@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Collection
 from pathlib import Path
 
 from tests.slurm.cluster import Cluster
@@ -42,8 +41,8 @@ def ended(slurm: Cluster, folder: Path) -> list[dict[str, str]]:
     return [job for job in slurm.finished() if job["WorkDir"] == str(folder)]
 
 
-def metrics(folder: Path, without: Collection[str] = ()) -> dict[str, object]:
-    """Return the metrics of all records by run, without those of some methods."""
+def metrics(folder: Path) -> dict[str, object]:
+    """Return the metrics of all records by run."""
     records = [json.loads(path.read_text()) for path in folder.glob(RECORDS)]
     assert records
-    return {f"{record['run']}": record["metrics"] for record in records if record["run"]["method"] not in without}
+    return {f"{record['run']}": record["metrics"] for record in records}

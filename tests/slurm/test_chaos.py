@@ -14,15 +14,13 @@ import pytest
 
 from tests.slurm import faults
 from tests.slurm.cluster import Cluster
-from tests.slurm.running import EXACT, HERE, begun, ended, metrics, on_cluster
+from tests.slurm.running import EXACT, HERE, MATRIX, begun, ended, metrics, on_cluster
 from tests.workflow.running import copied, digests, jobs, snakemake
 
 pytestmark = pytest.mark.xdist_group("slurm")
-CONFIG = ("--configfile", "tests/slurm/chaos.yaml")
 RUNS = 20
 IN_CI = 1
 DISK_MB = 200
-OTHERS = {"random", "mcan"}  # methods of the matrix that runs with faults do not have
 
 
 def numbered(number: int) -> object:
@@ -34,10 +32,9 @@ def numbered(number: int) -> object:
 
 @pytest.fixture(scope="module")
 def undisturbed(local: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str], dict[str, object], int]:
-    """Return digests and metrics of the same runs in the local matrix, and the number of steps on a cluster."""
-    planned = jobs(snakemake(copied(tmp_path_factory.mktemp("planned")), "-n", *CONFIG).stdout)
-    bytes_of = {name: digest for name, digest in digests(local, *EXACT).items() if not OTHERS & set(Path(name).parts)}
-    return bytes_of, metrics(local, without=OTHERS), sum(count for rule, count in planned.items() if rule not in HERE)
+    """Return digests and metrics of the local run, and the number of steps on a cluster."""
+    planned = jobs(snakemake(copied(tmp_path_factory.mktemp("planned")), "-n", *MATRIX).stdout)
+    return digests(local, *EXACT), metrics(local), sum(count for rule, count in planned.items() if rule not in HERE)
 
 
 @pytest.mark.parametrize("number", [numbered(number) for number in range(RUNS)])
@@ -53,7 +50,7 @@ def test_repeating_the_command_after_a_fault_gives_the_same_bytes(
     with faults.small_disk(place, DISK_MB) if fault is faults.disk_full else nullcontext():
         folder = copied(place / "run")
         resources = faults.STARVED if fault is faults.over_memory else ()
-        with begun(slurm, folder, tmp_path / "first.log", *CONFIG, *resources) as run:
+        with begun(slurm, folder, tmp_path / "first.log", *MATRIX, *resources) as run:
             scene = faults.Scene(slurm, folder, run, dice)
             moment = dice.randrange(steps)
             scene.wait(f"{moment} finished jobs", lambda: len(ended(slurm, folder)) >= moment)
@@ -62,7 +59,7 @@ def test_repeating_the_command_after_a_fault_gives_the_same_bytes(
             status = run.wait(timeout=600)
         finished = faults.finished_trainings(folder)
         submitted = len(ended(slurm, folder))
-        second, output = on_cluster(slurm, folder, *CONFIG)
+        second, output = on_cluster(slurm, folder, *MATRIX)
         sys.stdout.write(
             f"\nrun {number}: after {moment} of {steps} jobs {event}; snakemake exited with {status} after {submitted} jobs,"
             f" {len(finished)} of 2 trainings finished; again: {second}, {len(ended(slurm, folder)) - submitted} jobs\n"
@@ -74,4 +71,4 @@ def test_repeating_the_command_after_a_fault_gives_the_same_bytes(
         assert len(kept) == 2
         assert {name: kept[name] for name in finished} == finished
         assert not list((folder / "results").rglob("*.partial"))
-        assert jobs(snakemake(folder, "-n", *CONFIG).stdout) == {}
+        assert jobs(snakemake(folder, "-n", *MATRIX).stdout) == {}

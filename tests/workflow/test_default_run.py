@@ -13,6 +13,7 @@ from tests.conftest import ROOT, needs
 from tests.workflow.running import PREDICTIONS, RECORDS, digests, jobs
 
 pytestmark = [pytest.mark.long(minutes=10), pytest.mark.xdist_group("default run")]
+BOARDS = (("tissue", "clean"), ("tissue", "histology-3"), ("hard", "clean"))
 KEPT = re.compile(r"PIP_|UV_|(https?|no)_proxy|(HTTPS?|NO)_PROXY|SSL_CERT_FILE|REQUESTS_CA_BUNDLE|PATH$")
 
 
@@ -45,20 +46,21 @@ def snakemake(clone: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_the_default_run_writes_results_of_controls_and_networks_with_seeds_and_intervals(clone: Path) -> None:
     table = pd.read_csv(clone / "results/board/results.csv", dtype={"seed": str})
     primary = table[(table["protocol"] == "strict") & (table["metric"] == "fine_recall@1")]
-    for gathering in ("hard", "tissue"):
-        here = primary[primary["gathering"] == gathering].set_index(["method", "seed"])
+    for gathering, condition in BOARDS:
+        here = primary[(primary["gathering"] == gathering) & (primary["condition"] == condition)].set_index(["method", "seed"])
         for method in ("random", "section-only", "volume-only", "oracle-coarse", "regismcan-released", "regismcan"):
             for seed in ("1", "2", "all"):
                 row = here.loc[(method, seed)]
                 assert row["ci_low"] <= row["value"] <= row["ci_high"]
         assert here.loc[("constant", "1"), "n_volumes"] == 24
-        assert here.loc[("exhaustive", "1"), "value"] > 0.95
+        if condition == "clean":  # the search finds what is undamaged; 300 steps are enough for the described network to learn
+            assert here.loc[("exhaustive", "1"), "value"] > 0.95
+            assert here.loc[("regismcan", "all"), "value"] > 2 * here.loc[("constant", "all"), "value"]
+        else:
+            assert here.loc[("exhaustive", "1"), "value"] < 0.1
     assert set(table["status"]) == {"complete", "theory"}
-    for gathering in ("hard", "tissue"):  # 300 steps are enough to learn; the published construction is too slow for that
-        found = table[(table["gathering"] == gathering) & (table["metric"] == "high@5") & (table["seed"] == "all")]
-        value = found.set_index("method")["value"]
-        assert value["regismcan"] > value["constant"] + 0.1
-    swaps = table[(table["protocol"] == "volume-swap") & (table["seed"] != "all")].set_index(["gathering", "method", "seed"])
+    swaps = table[(table["protocol"] == "volume-swap") & (table["seed"] != "all")]
+    swaps = swaps.set_index(["gathering", "method", "seed", "condition"])
     own = swaps[swaps["metric"] == "own_fine_recall@1"]["value"]
     for run, row in swaps[swaps["metric"] == "fine_recall@1"].iterrows():
         if run[1] in ("regismcan-released", "section-only"):  # neither method uses the volume
@@ -82,7 +84,7 @@ def test_a_second_call_installs_and_runs_nothing(clone: Path) -> None:
 def test_a_changed_note_or_dataset_text_only_rebuilds_the_board(clone: Path) -> None:
     table, registry = clone / "atombench/tasks/atom/methods/table.py", clone / "config/datasets.yaml"
     before = {path: path.read_text() for path in (table, registry)}
-    table.write_text(before[table].replace("tissue random scores: the true chance level", "chance, drawn"))
+    table.write_text(before[table].replace("uniform random scores: the true chance level", "chance, drawn"))
     registry.write_text(before[registry].replace("A test bed that needs no download", "A test bed"))
     try:
         planned = jobs(snakemake(clone, "-n").stdout)
@@ -93,7 +95,7 @@ def test_a_changed_note_or_dataset_text_only_rebuilds_the_board(clone: Path) -> 
 
 
 def test_the_site_opens_in_a_browser(clone: Path) -> None:
-    check_site(clone / "results/board", boards=2)
+    check_site(clone / "results/board", boards=3)
 
 
 def test_the_workflow_passes_lint_and_writes_a_report(clone: Path) -> None:
@@ -118,7 +120,7 @@ def test_a_changed_option_reruns_only_its_method(clone: Path) -> None:
     changed.write_text(text.replace("regismcan: {steps: 300}", "regismcan: {steps: 301}"))
     planned = jobs(snakemake(clone, "-n", "--configfile", str(changed)).stdout)
     last = {"collect": 1, "board": 1, "track": 1, "all": 1}
-    assert planned == {"train": 4, "predict": 4, "evaluate": 4, **last}
+    assert planned == {"train": 4, "predict": 6, "evaluate": 6, **last}
 
 
 def test_the_matrix_of_the_paper_can_be_planned_as_a_whole_and_in_parts(clone: Path) -> None:
@@ -140,7 +142,7 @@ def test_a_code_change_of_a_method_reruns_that_method(clone: Path) -> None:
     path.write_text(before + "\n# changed\n")
     try:
         dry = jobs(snakemake(clone, "-n").stdout)
-        assert dry == {"train_cpu": 2, "predict_cpu": 2, "evaluate": 2, "collect": 1, "board": 1, "track": 1, "all": 1}
+        assert dry == {"train_cpu": 2, "predict_cpu": 3, "evaluate": 3, "collect": 1, "board": 1, "track": 1, "all": 1}
         predictions = PREDICTIONS.replace("*/seed*", "constant/seed1")
         kept = digests(clone, predictions)
         answer = snakemake(clone)
@@ -160,6 +162,7 @@ def test_a_code_change_of_the_sampler_reruns_all_steps_after_curation(clone: Pat
     finally:
         path.write_text(before)
     assert planned["split"] == planned["audit_board"] == 2
-    assert planned["train"] + planned["train_cpu"] == planned["predict"] + planned["predict_cpu"] == planned["evaluate"] == 28
+    assert planned["train"] + planned["train_cpu"] == 28
+    assert planned["predict"] + planned["predict_cpu"] == planned["evaluate"] == 42
     assert "fetch" not in planned
     assert "curate" not in planned

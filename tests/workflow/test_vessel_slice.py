@@ -12,19 +12,19 @@ from tests.workflow.running import copied, jobs, snakemake
 
 pytestmark = pytest.mark.long(minutes=5)
 SIZES = {"train": 202920, "val": 29032, "test": 64176}
-SMALL = "{steps: 10, batch_volumes: 4, validations: 1, val_sections: 64"
-SLICE = f"""
+SMALL = "{steps: 10, batch_volumes: 4, validations: 1, val_sections: 64"  # of the thorough test
+SLICE = """
 run: vessel-slice
 boards:
-  - {{datasets: [vesselmnist3d], gatherings: [easy]}}
+  - {datasets: [vesselmnist3d], gatherings: [easy]}
 seeds: [1]
 without: [section-only, volume-only, oracle-coarse]
-methods:
-  regismcan-released: {SMALL}}}
+methods: {}
 """
 WHOLE = (
-    SLICE.replace("without: [section-only, volume-only, oracle-coarse]\n", "")
-    + f"""  regismcan: {SMALL}, width: 8}}
+    SLICE.replace("without: [section-only, volume-only, oracle-coarse]\n", "").replace("methods: {}\n", "methods:\n")
+    + f"""  regismcan-released: {SMALL}}}
+  regismcan: {SMALL}, width: 8}}
   section-only: {SMALL}}}
   volume-only: {SMALL}}}
 """

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.long
 SMALL = {"validations": 6, "batch_volumes": 4, "batch_sections": 8, "val_sections": 100}
 OPTIONS = {
     "regismcan-released": {**SMALL, "steps": 200},
-    "regismcan": {**SMALL, "steps": 1200, "width": 16},
+    "regismcan": {**SMALL, "steps": 900, "width": 16},
 }
 LONGEST_WAIT_SECONDS = 120
 

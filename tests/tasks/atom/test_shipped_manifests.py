@@ -29,9 +29,7 @@ from tests.conftest import ROOT, needs, volume_set
 
 DIGESTS = json.loads((Path(__file__).parent / "manifest_digests.json").read_text())
 LOCAL = (
-    *(pytest.param(name, marks=pytest.mark.long) for name in ("vesselmnist3d", "vesselmnist3d-64")),
-    "ixi-t1",
-    "hippocampus",
+    *(pytest.param(name, marks=pytest.mark.long) for name in ("vesselmnist3d", "vesselmnist3d-64", "ixi-t1", "hippocampus")),
     "mni-templates",
 )
 PAPER_SIZES = """\

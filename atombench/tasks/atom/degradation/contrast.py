@@ -1,4 +1,8 @@
-"""Contrast of a stain: a falling curve of the intensity, mixed with texture that the volume does not show."""
+"""Contrast of a stain: a falling curve of the intensity, a second curve, and texture that the volume does not show.
+
+Stained sections and MRI share more information than their weak correlation suggests: tissues that are dark, or bright, in one
+image may be of medium brightness in the other. The second curve, a parabola uncorrelated with the first, stands for that.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +27,12 @@ class Contrast:
     Attributes:
         correlation: size of the correlation of the tissue's pixels with a falling curve of the volume's, from 0 to 1 (cell
             stains against MRI: 0.2 to 0.6).
+        bend: correlation with the second curve; the squares of both sum to less than 1.
         exponent: logarithm of the exponent of the curve.
     """
 
     correlation: float
+    bend: float
     exponent: Range
 
     name: ClassVar[str] = "contrast"
@@ -35,31 +41,39 @@ class Contrast:
     @classmethod
     def at(cls, severity: int) -> Contrast:
         """Return the step at a severity."""
-        return cls(between(severity, 0.8, 0.4, 0.2), EXPONENTS)
+        return cls(between(severity, 0.8, 0.4, 0.2), between(severity, 0.4, 0.7, 0.5), EXPONENTS)
 
     def unseen(self, grid: BlockGrid) -> str:
         """Return an empty text: a change of contrast can always be seen."""
         return ""
 
     def draw(self, dice: Dice, grid: BlockGrid) -> Record:
-        """Draw the exponent (M,) and the texture (M, P), and state the correlation (M,)."""
+        """Draw the exponent (M,) and the texture (M, P), and state the correlations with both curves, each (M,)."""
         exponent = np.exp(dice.uniform("exponent", self.exponent))
         texture = dice.normal("texture", grid.section**2)
-        return {"exponent": exponent, "texture": texture, "correlation": np.full(len(exponent), self.correlation)}
+        correlations = {"correlation": np.full(dice.count, self.correlation), "bend": np.full(dice.count, self.bend)}
+        return {"exponent": exponent, "texture": texture, **correlations}
 
     def apply(self, sections: Damaged, record: Record) -> Damaged:
-        """Mix the standardised curve with standardised texture that is independent of it, within the tissue."""
+        """Mix both standardised curves with standardised texture that is uncorrelated with them, within the tissue."""
         xp, pixels = sections.xp, sections.pixels
         tissue = xp.astype(pixels > BACKGROUND, pixels.dtype)
         curve = -(xp.clip(pixels, TINY, 1.0) ** xp.astype(record["exponent"], pixels.dtype)[:, None])
         curve = _standardised(xp, curve, tissue)
-        texture = _standardised(xp, xp.astype(record["texture"], pixels.dtype), tissue)
-        count = xp.clip(xp.sum(tissue, axis=1, keepdims=True), 1.0, None)
-        shared = xp.sum(curve * texture, axis=1, keepdims=True) / count
-        texture = _standardised(xp, texture - shared * curve, tissue)
-        r = xp.astype(record["correlation"], pixels.dtype)[:, None]
-        stained = GREY + SPREAD * (r * curve + xp.sqrt(1 - r * r) * texture)
+        bent = _without(xp, curve * curve, curve, tissue)
+        texture = _without(xp, xp.astype(record["texture"], pixels.dtype), curve, tissue)
+        texture = _without(xp, texture, bent, tissue)
+        r, bend = (xp.astype(record[name], pixels.dtype)[:, None] for name in ("correlation", "bend"))
+        stained = GREY + SPREAD * (r * curve + bend * bent + xp.sqrt(1 - r * r - bend * bend) * texture)
         return replace(sections, pixels=xp.clip(stained, 0.0, 1.0) * tissue)
+
+
+def _without(xp: Namespace, values: AnyArray, other: AnyArray, tissue: AnyArray) -> AnyArray:
+    """Return standardised values without the part that is correlated with others, which are standardised; all (M, P)."""
+    values = _standardised(xp, values, tissue)
+    count = xp.clip(xp.sum(tissue, axis=1, keepdims=True), 1.0, None)
+    shared = xp.sum(values * other, axis=1, keepdims=True) / count
+    return _standardised(xp, values - shared * other, tissue)
 
 
 def _standardised(xp: Namespace, values: AnyArray, tissue: AnyArray) -> AnyArray:

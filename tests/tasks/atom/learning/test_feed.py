@@ -24,3 +24,24 @@ def test_batches_contain_sections_of_their_volumes_and_depend_on_their_key(toy_d
     fixed = feed.fixed(100, "key")
     assert len(fixed.pixels) == 100
     assert (fixed.volume_index.diff() >= 0).all()
+
+
+def test_damage_changes_pixels_and_blurs_volumes_but_keeps_sections_and_labels(
+    toy_data: Curated, toy_manifest: Manifest
+) -> None:
+    training = make_training(toy_data, toy_manifest)
+    clean, damaged = (SectionFeed(training.volumes, training.train, training.grid, "cpu", damage) for damage in (0, 5))
+    steps = range(1, 13)
+    pairs = list(zip(clean.batches(3, 5, 1, steps), damaged.batches(3, 5, 1, steps), strict=True))
+    for before, after in pairs:
+        assert torch.equal(before.labels.fine, after.labels.fine)
+        assert torch.equal(before.volume_index, after.volume_index)
+    changed = [not torch.equal(before.pixels, after.pixels) for before, after in pairs]
+    blurred = [not torch.equal(before.volumes, after.volumes) for before, after in pairs]
+    assert changed == blurred
+    assert 6 <= sum(changed) < 12  # one severity in six is 0
+    again = next(SectionFeed(training.volumes, training.train, training.grid, "cpu", 5).batches(3, 5, 1, range(7, 8)))
+    assert torch.equal(again.pixels, pairs[6][1].pixels)
+    fixed = damaged.fixed(50, "key")
+    assert not torch.equal(fixed.pixels, clean.fixed(50, "key").pixels)
+    assert torch.equal(fixed.pixels, damaged.fixed(50, "key").pixels)

@@ -11,13 +11,15 @@ from atombench.tasks.atom.geometry import BlockGrid, section_points
 from atombench.tasks.atom.manifest import Manifest, make_manifest
 from atombench.tasks.atom.methods.constant import distinct, greedy_order, scores_of
 from atombench.tasks.atom.methods.exhaustive import distinct_orientations
-from atombench.tasks.atom.queries import make_queries, query_order
+from atombench.tasks.atom.queries import Queries, make_queries, query_order
 from atombench.tasks.atom.sampling import known_normals
+from atombench.tasks.atom.sections import cut
 from atombench.tasks.atom.task import ATOM
 from atombench.tasks.atom.training import make_training
+from atombench.tasks.atom.uniform import show_tissue
 from atombench.tasks.evaluate import evaluate
 from atombench.volumes.curated import Curated
-from tests.conftest import volume_set
+from tests.conftest import textured, volume_set
 
 RESOURCES = Resources(seed=1)
 build = ATOM.registry.build
@@ -130,3 +132,37 @@ def test_distinct_orientations_keep_one_normal_of_each_pattern() -> None:
     patterns = {tuple(section_points(np.array([[9, 9, 9]]), normal[None], BlockGrid(1)).ravel()) for normal in normals}
     same = {tuple(section_points(np.array([[9, 9, 9]]), normal[None], BlockGrid(1)).ravel()) for normal in kept}
     assert patterns == same
+
+
+def test_the_correlation_search_finds_sections_of_reversed_contrast(toy_data: Curated) -> None:
+    import dataclasses
+
+    queries = make_queries(toy_data, make_manifest(toy_data, AtomBoard("easy", "none", 1)))
+    negative = dataclasses.replace(queries, pixels=(0.9 - 0.3 * queries.pixels).astype(np.float32))
+    found = {
+        (measure, name): build("exhaustive", {"similarity": measure}).predict({}, shown, RESOURCES).get("centres")
+        for measure in ("ssd", "ncc")
+        for name, shown in (("as it is", queries), ("reversed", negative))
+    }
+    same = (found["ncc", "as it is"] == found["ssd", "as it is"]).all(axis=1)
+    assert same.mean() > 0.8  # others leave the volume, or differ by a factor only
+    assert (found["ncc", "reversed"] == found["ncc", "as it is"]).all(axis=1).mean() > 0.8
+    assert (found["ssd", "reversed"] == found["ssd", "as it is"]).all(axis=1).mean() < 0.1
+
+
+def test_a_search_for_tissue_considers_candidates_with_tissue_only() -> None:
+    edge = 20
+    inside = ((np.stack(np.indices((edge,) * 3)) - (edge - 1) / 2) ** 2).sum(axis=0) < 7**2
+    volumes = np.where(inside, 0.2 + 0.8 * textured(7, edge), 0).astype(np.float32)
+    data = Curated.of(volume_set((3, 2, 2), volumes), "cube20-zeroed")
+    manifest = make_manifest(data, AtomBoard("tissue", "none", 1))
+    queries = make_queries(data, manifest)
+    found = build("exhaustive", {"orientations": 400}).predict({}, queries, RESOURCES)
+    points = section_points(found.get("centres"), found.get("normals"), BlockGrid(1))
+    shown = cut(queries.volumes, queries.volume_index, points, BlockGrid(1)).reshape(len(queries), -1)
+    assert show_tissue(shown).all()
+    dark = np.zeros_like(queries.pixels[:1])
+    one = Queries(queries.grid, "tissue", queries.volumes[:1], np.zeros(1, np.int64), dark)
+    answer = build("exhaustive", {"orientations": 50}).predict({}, one, RESOURCES)
+    points = section_points(answer.get("centres"), answer.get("normals"), BlockGrid(1))
+    assert show_tissue(cut(queries.volumes[:1], np.zeros(1, np.int64), points, BlockGrid(1)).reshape(1, -1)).all()
