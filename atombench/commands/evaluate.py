@@ -73,7 +73,7 @@ def run(
         answers = load_answers(predictions, task.answers, source, queries)
         exchanged = load_exchanged(swaps, task, source, queries) if swaps is not None else {}
         pictures = may_be_shown(name.dataset, registry) and not task.secret(name)
-        return evaluate(task, answers, curated, drawn, exchanged, pictures)
+        return evaluate(task, answers, curated, drawn, exchanged, pictures, condition)
 
     if out is None:
         sys.stdout.write(table(evaluated().metrics))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from atombench.engine.answers import Answers, answers_digest
 from atombench.engine.exchanges import Exchanged
+from atombench.records.board import CLEAN
 from atombench.records.metric import OWN, Statistic, is_exchange
 from atombench.records.record import Evaluation, Metric, Stratum
 from atombench.statistics.bootstrap import Clustered, Grouped, Sample, estimate
@@ -26,6 +27,7 @@ def evaluate(
     manifest: Any,
     exchanged: Mapping[str, Exchanged] | None = None,
     pictures: bool = False,
+    condition: str = CLEAN,
 ) -> Evaluation:
     """Score the answers of a run under all protocols, and compute the primary metric in each stratum.
 
@@ -36,6 +38,7 @@ def evaluate(
         manifest: manifest of the board.
         exchanged: stored answers to exchanged cases, by name of the exchange.
         pictures: whether images of the data may be shown.
+        condition: condition under which the queries were answered.
     """
     truth, clusters = task.truth(data, manifest), task.clusters(data, manifest)
     scored = task.score(answers, truth)
@@ -48,7 +51,7 @@ def evaluate(
     strata: list[Stratum] = []
     if primary is not None:
         strata = _strata(primary, task.strata(data, manifest, truth), clusters, statistic_of(task, primary))
-    details = task.details(answers, truth, data, manifest, scored, pictures)
+    details = task.details(answers, truth, data, manifest, scored, pictures, condition)
     return Evaluation(metrics, strata, **vars(details), answers=answers_digest(task.essence(answers, truth)))
 
 

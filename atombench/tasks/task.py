@@ -345,9 +345,16 @@ class Task:
         return {}
 
     def details(
-        self, answers: Answers, truth: Truth, data: Curated, manifest: TaskManifest, values: Sequence[Values], pictures: bool
+        self,
+        answers: Answers,
+        truth: Truth,
+        data: Curated,
+        manifest: TaskManifest,
+        values: Sequence[Values],
+        pictures: bool,
+        condition: str = CLEAN,
     ) -> Details:
-        """Return what pages show besides metrics; `pictures` is whether images of the data may be shown."""
+        """Return what pages show of a run under a condition besides metrics; `pictures`: whether images may be shown."""
         return Details()
 
 

@@ -56,7 +56,9 @@ class Landmarks(Task):
         """Return sides; some queries have none."""
         return {"side": np.array(["left", "right", ""])[np.arange(QUERIES) % 3]}
 
-    def details(self, answers: Any, truth: Any, data: Any, manifest: Any, values: Any, pictures: bool) -> Details:
+    def details(
+        self, answers: Any, truth: Any, data: Any, manifest: Any, values: Any, pictures: bool, condition: str
+    ) -> Details:
         """Return whether pictures may be shown."""
         return Details(own={"pictures": pictures})
 

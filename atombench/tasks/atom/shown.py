@@ -14,6 +14,7 @@ from atombench import streams
 from atombench.engine.answers import Answers
 from atombench.io.images import as_bytes, as_png
 from atombench.io.schema import FrozenModel
+from atombench.records.board import CLEAN
 from atombench.records.metric import STRICT
 from atombench.records.record import ReliabilityBin
 from atombench.statistics.values import Values
@@ -23,9 +24,9 @@ from atombench.tasks.atom.manifest import Manifest
 from atombench.tasks.atom.metrics import Scored, Truth, reliability, scored
 from atombench.tasks.atom.poses import PoseErrors
 from atombench.tasks.atom.protocol import PRIMARY
+from atombench.tasks.atom.queries import damage_of
 from atombench.tasks.atom.ranking import first_correct
 from atombench.tasks.atom.secret import is_secret
-from atombench.tasks.atom.sections import cut
 from atombench.tasks.task import Details
 from atombench.volumes.curated import Curated
 from atombench.volumes.volume_set import VolumeSet
@@ -73,7 +74,13 @@ class Shown(FrozenModel):
 
 
 def details(
-    answers: Answers, truth: Truth, data: Curated, manifest: Manifest, values: Sequence[Values], pictures: bool
+    answers: Answers,
+    truth: Truth,
+    data: Curated,
+    manifest: Manifest,
+    values: Sequence[Values],
+    pictures: bool,
+    condition: str = CLEAN,
 ) -> Details:
     """Return calibration, error percentiles, answers to the board's cases, and (if pictures may be shown) failures.
 
@@ -84,6 +91,7 @@ def details(
         manifest: manifest of the board.
         values: values of all metrics, from `score`.
         pictures: whether images of the volumes may be shown.
+        condition: condition under which the sections were shown to the method.
     """
     complete = scored(answers, manifest.grid)
     by_metric = {each.metric: each for each in values if each.protocol == STRICT}
@@ -95,7 +103,7 @@ def details(
         bins = [ReliabilityBin(count=count, confidence=mean, right=right) for count, mean, right in table]
     shown = Shown(
         answers=case_answers(complete, truth, manifest),
-        failures=failures(complete, truth, manifest, data.volumes()) if pictures else [],
+        failures=failures(complete, truth, manifest, data.volumes(), condition) if pictures else [],
     )
     errors = {
         name: np.percentile(metric.values[labelled], np.arange(0, 101, 5)).tolist()
@@ -124,14 +132,19 @@ def case_answers(scores: Scored, truth: Truth, manifest: Manifest) -> list[Answe
     ]
 
 
-def failures(scores: Scored, truth: Truth, manifest: Manifest, volumes: VolumeSet) -> list[Failure]:
-    """Return up to `FAILURES` labelled sections for which the best box is wrong, with pictures; none on a secret board."""
+def failures(scores: Scored, truth: Truth, manifest: Manifest, volumes: VolumeSet, condition: str = CLEAN) -> list[Failure]:
+    """Return up to `FAILURES` labelled sections for which the best box is wrong, with pictures; none on a secret board.
+
+    Sections are shown as the method saw them under the condition; the planes are those of the undamaged volume.
+    """
     boxes, grid = scores.boxes.reshape(-1, BOXES), manifest.grid
     best = boxes.argmax(axis=1)  # the first of equal scores, as in ranks
     rows = _failed_rows(best, truth, manifest)
     ranks, _ = first_correct(boxes[rows], truth.labels.boxes[rows])
     sections, poses = manifest.parts["test"].take(rows), _answered_poses(scores, truth, best[rows], rows, grid)
-    pixels = cut(volumes.volumes, sections.volume, sections.points(grid), grid)
+    degradation, records = damage_of(manifest, condition)
+    seen = (sections.volume, sections.centres, sections.normals)
+    pixels = degradation.apply(volumes.volumes, *seen, grid, records.take(rows))
     failed = []
     for index, row in enumerate(rows):
         which, true, (centre, normal) = sections.volume[index], truth.centres[row], poses[index]

@@ -54,6 +54,20 @@ def test_answers_to_the_cases_contain_ranks_and_scores(toy: VolumeSet, toy_manif
         assert answer.centre is answer.normal is None
 
 
+def test_failures_show_sections_as_the_method_saw_them(toy: VolumeSet, toy_manifest: Manifest) -> None:
+    clean, noisy = (
+        Shown.model_validate(
+            evaluate(ATOM, guessed(toy_manifest), Curated.of(toy), toy_manifest, None, True, condition).own
+        ).failures
+        for condition in ("clean", "noise-5")
+    )
+    assert len(clean) == len(noisy) == FAILURES
+    for before, after in zip(clean, noisy, strict=True):
+        assert (before.section, before.there, before.answered) == (after.section, after.there, after.answered)
+        difference = picture(before.pixels).astype(int) - picture(after.pixels)
+        assert 0 < np.abs(difference).mean() < 60
+
+
 def test_equal_scores_are_stored_as_zeros(toy: VolumeSet, toy_manifest: Manifest) -> None:
     flat = Answers(boxes=np.full((toy_manifest.counts["test"], 729), 3.5, np.float32))
     for answer in shown(flat, toy_manifest, toy, pictures=False).answers:

@@ -13,7 +13,7 @@ from atombench.pages.rendering import embedded, rendered
 from atombench.records.record import Record, first_runs
 from atombench.tasks.atom.audit import Case
 from atombench.tasks.atom.geometry import BOXES, BlockGrid
-from atombench.tasks.atom.panels.pictures import case_picture, corners_of, edge_of
+from atombench.tasks.atom.panels.pictures import case_picture, corners_of, edge_of, pixels_of
 from atombench.tasks.atom.shown import Answer, Shown
 
 
@@ -29,7 +29,8 @@ def case_page(place: Place, cases: Sequence[Case], records: Sequence[Record], me
     grid = BlockGrid(edge_of(cases[0]) // BlockGrid(1).edge)
     answers = _answers(records, methods, {case.section for case in cases})
     content = {
-        "edge": grid.edge, "section": grid.section, "box": grid.fine_edge, "starts": grid.box_starts.tolist(),
+        "edge": grid.edge, "section": len(pixels_of(cases[0].pixels)), "box": grid.fine_edge,
+        "starts": grid.box_starts.tolist(),
         "cells": _cells(grid), "cases": [_case(case, grid) for case in cases],
         "methods": [
             {"name": name, "answers": {one.section: _answer(one, grid) for one in found.values()}}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+import math
 
 import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from atombench.io.images import as_png
+from atombench.io.images import as_png, from_bytes
 from atombench.tasks.atom.audit import Case
 from atombench.tasks.atom.geometry import BlockGrid
 from atombench.tasks.atom.poses import corner_points
@@ -32,6 +33,13 @@ def voxels_of(case: Case) -> NDArray[np.uint8]:
     return np.frombuffer(base64.b64decode(case.voxels), np.uint8).reshape(edge, edge, edge)
 
 
+def pixels_of(text: str) -> NDArray[np.uint8]:
+    """Pixels of a section, (S, S), from its bytes."""
+    found = from_bytes(text)
+    side = math.isqrt(len(found))
+    return found.reshape(side, side)
+
+
 def corners_of(centre: list[float], normal: list[float], grid: BlockGrid) -> NDArray[np.float64]:
     """Corners of a section, in order around it, (4, 3) voxels."""
     found = corner_points(np.array([centre], dtype=float), np.array([normal], dtype=float), grid)[0]
@@ -43,7 +51,7 @@ def case_picture(case: Case) -> Markup:
     volume, grid = voxels_of(case), BlockGrid(edge_of(case) // BlockGrid(1).edge)
     corners = corners_of(case.centre, case.normal, grid)
     box = (grid.box_starts[case.boxes[0]], grid.fine_edge) if case.boxes else None
-    pixels = np.frombuffer(base64.b64decode(case.pixels), np.uint8).reshape(grid.section, grid.section)
+    pixels = pixels_of(case.pixels)
     parts = [_image(pixels, 0, 20, SIDE * 2 // 3), _text(0, "the section")]
     for number, (axis, right, up) in enumerate(PLANES, 1):
         x = number * (SIDE + GAP) - SIDE // 3
