@@ -21,6 +21,7 @@ from atombench.extras import how_to_install, is_installed
 from atombench.io.files import file_digest
 from atombench.io.paths import in_checkout
 from atombench.tracking import check_store, without_password
+from atombench.volumes.archives import unpacked
 from atombench.volumes.fetch import DATA_DIRS, SourceFile, data_dirs, find_local
 from atombench.volumes.registry import DatasetRow
 from atombench.volumes.sources import reader_of
@@ -163,7 +164,7 @@ def _dataset(name: str, row: DatasetRow, downloads: Path) -> Check:
     """Check that the files of a dataset are present, and report their size and the folders searched."""
     what = f"data {name}"
     try:
-        files = reader_of(row.kind).sources(row)
+        files = reader_of(row.kind).sources(unpacked(row, downloads))
         located = {file.name: _locate(file, downloads) for file in files}
     except AtomBenchError as error:
         return Check("note", what, "missing", " ".join(str(error).split()))

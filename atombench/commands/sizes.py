@@ -14,6 +14,7 @@ from atombench.io.paths import RUN, shipped
 from atombench.io.schema import read_yaml
 from atombench.progress import log_to, logger
 from atombench.tasks.table import find_task
+from atombench.volumes.archives import unpacked
 from atombench.volumes.registry import DatasetRow, read_registry
 from atombench.volumes.sources import reader_of
 from atombench.volumes.volume_set import SPLITS
@@ -45,7 +46,7 @@ def run(
 def _splits(dataset: str, row: DatasetRow) -> list[str]:
     """Return the official split of each volume; empty, with a warning, if the volumes cannot be counted."""
     try:
-        counts = reader_of(row.kind).counts(row)
+        counts = reader_of(row.kind).counts(unpacked(row))
     except (FetchError, DataError) as error:
         logger.warning("%s is omitted because its volumes cannot be counted: %s", dataset, error)
         return []

@@ -60,20 +60,24 @@ def find_folder(name: str, listing: str | None = None, checksum: str | None = No
         FetchError: there is none; the message tells the folders searched and the checksums found.
     """
     notes = []
-    for top in data_dirs():
-        for folder in [top / name, *([top] if top.name == name else [])]:
-            if not folder.is_dir():
-                continue
-            if listing is None:
-                return folder
-            if not (folder / listing).is_file():
-                notes.append(f"{folder} holds no {listing}")
-                continue
-            actual = file_digest(folder / listing)
-            if actual == checksum:
-                return folder
-            notes.append(f"{folder / listing} has sha256 {actual}, expected {checksum}")
+    for folder in _folders(name):
+        if listing is None:
+            return folder
+        if not (folder / listing).is_file():
+            notes.append(f"{folder} holds no {listing}")
+            continue
+        actual = file_digest(folder / listing)
+        if actual == checksum:
+            return folder
+        notes.append(f"{folder / listing} has sha256 {actual}, expected {checksum}")
     raise FetchError(_not_found(f"the folder {name}", None, notes))
+
+
+def _folders(name: str) -> Iterator[Path]:
+    """Yield the folders with a name in the data folders, or the one with an absolute path."""
+    places = [Path(name)] if Path(name).is_absolute() else [top / name for top in data_dirs()]
+    places += [top for top in data_dirs() if top.name == name]
+    yield from (place for place in places if place.is_dir())
 
 
 def fetch(files: list[SourceFile], downloads: Path) -> dict[str, Path]:

@@ -120,10 +120,37 @@ class Fact(FrozenModel):
         return f"{low:g} to {self.bands[above]:g}" if above < len(self.bands) else f"{low:g} and above"
 
 
+class Archive(FrozenModel):
+    """A published archive (zip, tar or tar.gz) with files of a collection."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="file name")]
+    url: Annotated[str, Field(pattern=r"^https?://")]
+    md5: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")] | None = None
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    top: str = Field(default="", description="folder in the archive that becomes the folder of the row")
+    into: str = Field(default="", description="folder of the row that receives the files, if it has several archives")
+
+    @model_validator(mode="after")
+    def _fields_agree(self) -> Archive:
+        if (self.md5 is None) == (self.sha256 is None):
+            raise ValueError("an archive needs either md5 or sha256")
+        for path in (self.top, self.into):
+            if path.startswith("/") or ".." in path.split("/"):
+                msg = f"expected a folder inside the archive, got {path!r}"
+                raise ValueError(msg)
+        return self
+
+    @property
+    def checksum(self) -> tuple[str, str]:
+        """Algorithm and value."""
+        return ("md5", self.md5) if self.md5 is not None else ("sha256", str(self.sha256))
+
+
 class CollectionRow(DataRow):
-    """A local folder of images, with or without a table of them."""
+    """A folder of images, with or without a table of them: a local one, or one unpacked from published archives."""
 
     folder: str = Field(description="searched in the folders named in ATOMBENCH_DATA_DIRS")
+    archives: tuple[Archive, ...] = Field(default=(), description="downloaded and unpacked if there is no such folder")
     table: str | None = Field(default=None, description="CSV or TSV in the folder, one line per subject or session")
     subject_column: str = "subject"
     session_column: str | None = Field(default=None, description="set if the table has one line per session")

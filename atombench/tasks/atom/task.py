@@ -53,7 +53,7 @@ class Atom(Task):
     score_exchanged = Deferred("atombench.tasks.atom.metrics:score_exchanged")
     clusters = Deferred("atombench.tasks.atom.metrics:clusters")
     strata = Deferred("atombench.tasks.atom.strata:strata")
-    details = Deferred("atombench.tasks.atom.shown:details")
+    details = Deferred("atombench.tasks.atom.details:details")
     audit = Deferred("atombench.tasks.atom.audit:audit")
     preview = Deferred("atombench.tasks.atom.degradation.preview:preview")
     submission = Deferred("atombench.tasks.atom.submission:FORM")

@@ -12,9 +12,10 @@ from atombench.engine.answers import Answers
 from atombench.io.images import grey
 from atombench.tasks.atom.board import AtomBoard
 from atombench.tasks.atom.cases import case_rows
+from atombench.tasks.atom.details import FAILURES, plane_of
 from atombench.tasks.atom.manifest import Manifest, make_manifest
 from atombench.tasks.atom.ranking import first_correct
-from atombench.tasks.atom.shown import FAILURES, Failure, Shown, plane_of
+from atombench.tasks.atom.shown import Failure, Shown
 from atombench.tasks.atom.task import ATOM
 from atombench.tasks.evaluate import evaluate
 from atombench.volumes.curated import Curated
