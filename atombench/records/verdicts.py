@@ -1,7 +1,7 @@
 """Verdicts on whether a method uses its inputs, from its score on exchanged cases.
 
-A difference that is not significant does not prove that there is none. There are therefore three verdicts, with an equivalence
-margin: the fall of the score is above the margin, within it, or too uncertain to say.
+The absence of a significant difference does not prove equivalence. A verdict therefore uses an equivalence margin: the fall of
+the score is above the margin, within it, or too uncertain to say.
 """
 
 from __future__ import annotations

@@ -16,14 +16,14 @@ from typing import IO, TypeVar, cast
 
 from atombench.errors import DataError, FetchError
 from atombench.progress import logger
-from atombench.volumes.fetch import TIMEOUT_SECONDS, SourceFile, fetch, find_folder, find_local
+from atombench.volumes.fetch import SourceFile, fetch, find_folder
 from atombench.volumes.patterns import key_of_name
 from atombench.volumes.registry import Archive, CollectionRow, DataRow, PatternRow
 
 DOWNLOADS = Path("results/downloads")
 LARGEST_RATIO = 50  # of the size of all members to that of their archive
 SLACK_BYTES = 2**30  # which an archive may exceed that ratio by
-DAMAGED = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError)
+DAMAGED = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError)
 Row = TypeVar("Row", bound=DataRow)
 
 
@@ -75,9 +75,6 @@ def _place(row: CollectionRow, downloads: Path) -> Path:
 
 def _unpack(row: CollectionRow, place: Path, downloads: Path) -> None:
     files = [SourceFile(archive.name, *archive.checksum, archive.url) for archive in row.archives]
-    for archive, file in zip(row.archives, files, strict=True):
-        if find_local(file)[0] is None and not (downloads / archive.name).is_file():
-            logger.info("%s must be downloaded: %s", archive.name, _size(archive.url))
     paths = fetch(files, downloads)
     downloads.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=downloads, prefix="unpacking-") as temporary:
@@ -177,15 +174,3 @@ def _of_tar(tar: tarfile.TarFile, info: tarfile.TarInfo) -> Member:
         return stream
 
     return Member(info.name, info.size, opened)
-
-
-def _size(url: str) -> str:
-    """Return the size that a server states for a file, as text."""
-    import requests
-
-    try:
-        answer = requests.head(url, timeout=TIMEOUT_SECONDS, allow_redirects=True)
-        answer.raise_for_status()
-        return f"{int(answer.headers['Content-Length']) / 1e6:,.1f} MB"
-    except (requests.RequestException, KeyError, ValueError):
-        return "its server states no size"

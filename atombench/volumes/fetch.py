@@ -142,13 +142,26 @@ def _download(file: SourceFile, url: str, downloads: Path, notes: list[str]) -> 
         retry_if_failed=RETRIES,
     )
     pooch.get_logger().handlers = logger.handlers  # its attempts appear in our log
-    logger.info("download %s from %s", name, url)
+    if not (downloads / name).is_file():
+        logger.info("download %s (%s) from %s", name, _size(url), url)
     try:
         path = source.fetch(name, downloader=pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT_SECONDS))
     except (requests.RequestException, OSError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise FetchError(_not_found(name, url, [*notes, f"download failed: {reason:.300}"])) from error
     return Path(path).resolve()
+
+
+def _size(url: str) -> str:
+    """Return the size that a server states for a file, as text."""
+    import requests
+
+    try:
+        answer = requests.head(url, timeout=TIMEOUT_SECONDS, allow_redirects=True)
+        answer.raise_for_status()
+        return f"{int(answer.headers['Content-Length']) / 1e6:,.1f} MB"
+    except (requests.RequestException, KeyError, ValueError):
+        return "unknown size"
 
 
 def _not_found(what: str, url: str | None, notes: list[str]) -> str:

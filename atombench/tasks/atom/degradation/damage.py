@@ -127,10 +127,6 @@ class Records:
         """Return the records of some sections."""
         return Records({name: {key: array[rows] for key, array in record.items()} for name, record in self.of_step.items()})
 
-    def arrays(self) -> dict[str, NDArray[np.generic]]:
-        """Return all parameters as `STEP.PARAMETER`, for files."""
-        return {f"{name}.{key}": array for name, record in self.of_step.items() for key, array in record.items()}
-
 
 def _apply(
     steps: Sequence[Step],
