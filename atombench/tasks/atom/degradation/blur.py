@@ -26,7 +26,6 @@ class Blur:
     fwhm: float
 
     name: ClassVar[str] = "blur"
-    meaning: ClassVar[str] = "the volume is blurred; the section is not"
 
     @classmethod
     def at(cls, severity: int) -> Blur:

@@ -16,7 +16,6 @@ class Compression:
     factor: Range
 
     name: ClassVar[str] = "compression"
-    meaning: ClassVar[str] = "the knife compresses the tissue in one direction"
 
     @classmethod
     def at(cls, severity: int) -> Compression:

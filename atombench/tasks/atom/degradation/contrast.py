@@ -36,7 +36,6 @@ class Contrast:
     exponent: Range
 
     name: ClassVar[str] = "contrast"
-    meaning: ClassVar[str] = "the stain reverses the contrast and shows texture of its own"
 
     @classmethod
     def at(cls, severity: int) -> Contrast:

@@ -29,7 +29,6 @@ class Field:
     deviation: float
 
     name: ClassVar[str] = "field"
-    meaning: ClassVar[str] = "the tissue is stretched unevenly"
 
     @classmethod
     def at(cls, severity: int) -> Field:

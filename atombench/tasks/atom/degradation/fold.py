@@ -25,7 +25,6 @@ class Fold:
     width: Range
 
     name: ClassVar[str] = "fold"
-    meaning: ClassVar[str] = "a band of the tissue lies over itself and is darker"
 
     @classmethod
     def at(cls, severity: int) -> Fold:

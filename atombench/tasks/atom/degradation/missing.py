@@ -22,7 +22,6 @@ class Missing:
     share: Range
 
     name: ClassVar[str] = "missing"
-    meaning: ClassVar[str] = "a part of the tissue is missing"
 
     @classmethod
     def at(cls, severity: int) -> Missing:

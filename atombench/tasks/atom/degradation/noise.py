@@ -18,7 +18,6 @@ class Noise:
     deviation: float
 
     name: ClassVar[str] = "noise"
-    meaning: ClassVar[str] = "the image is noisy"
 
     @classmethod
     def at(cls, severity: int) -> Noise:

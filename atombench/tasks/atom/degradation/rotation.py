@@ -24,7 +24,6 @@ class Rotation:
     mirrored: float
 
     name: ClassVar[str] = "rotation"
-    meaning: ClassVar[str] = "the section is mounted at an angle, or upside down"
 
     @classmethod
     def at(cls, severity: int) -> Rotation:

@@ -16,7 +16,6 @@ class Shrinkage:
     factor: Range
 
     name: ClassVar[str] = "shrinkage"
-    meaning: ClassVar[str] = "the tissue shrinks evenly"
 
     @classmethod
     def at(cls, severity: int) -> Shrinkage:

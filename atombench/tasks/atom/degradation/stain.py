@@ -20,7 +20,6 @@ class Stain:
     deviation: float
 
     name: ClassVar[str] = "stain"
-    meaning: ClassVar[str] = "the stain is stronger on one side"
 
     @classmethod
     def at(cls, severity: int) -> Stain:

@@ -131,7 +131,6 @@ class Step(Protocol):
     """One step of degradation."""
 
     name: ClassVar[str]
-    meaning: ClassVar[str]
 
     @classmethod
     def at(cls, severity: int) -> Step:

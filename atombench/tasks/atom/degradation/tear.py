@@ -23,7 +23,6 @@ class Tear:
     width: Range
 
     name: ClassVar[str] = "tear"
-    meaning: ClassVar[str] = "the tissue is torn along a line"
 
     @classmethod
     def at(cls, severity: int) -> Tear:

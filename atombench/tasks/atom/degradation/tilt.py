@@ -18,7 +18,6 @@ class Tilt:
     largest: float
 
     name: ClassVar[str] = "tilt"
-    meaning: ClassVar[str] = "the cutting plane is tilted against the nominal plane"
 
     @classmethod
     def at(cls, severity: int) -> Tilt:
