@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,7 +100,8 @@ def audit(data: Curated, manifest: Manifest) -> BoardFindings:
     """
     check_belongs(data.index.digest, manifest)
     volumes = data.volumes()
-    parts = {part: _audit_part(volumes, manifest, part) for part in SPLITS}
+    frequencies = {part: _frequencies(manifest.parts[part].labels(manifest.grid).boxes) for part in SPLITS}
+    parts = {part: _audit_part(volumes, manifest, part, frequencies) for part in SPLITS}
     return BoardFindings(
         task=manifest.board.task,
         dataset=manifest.dataset,
@@ -249,7 +250,11 @@ def _cases(volumes: VolumeSet, manifest: Manifest) -> list[Case]:
     ]
 
 
-def _audit_part(volumes: VolumeSet, manifest: Manifest, part: str) -> PartFindings:
+def _audit_part(
+    volumes: VolumeSet, manifest: Manifest, part: str, frequencies: Mapping[str, NDArray[np.float64]]
+) -> PartFindings:
+    """Return the findings about one part; `frequencies` holds those of the boxes (729,) in every part."""
+    trained_boxes, boxes = frequencies["train"], frequencies[part]
     sections, training, edge = manifest.parts[part], manifest.parts["train"], manifest.grid.edge
     positions, trained = (_voxel_numbers(each.centres, edge) for each in (sections, training))
     depths, flat = sections.centres[:, 2], sections.centres[:, 0].astype(np.int64) * edge + sections.centres[:, 1]
@@ -265,8 +270,10 @@ def _audit_part(volumes: VolumeSet, manifest: Manifest, part: str) -> PartFindin
         volumes_in_training=float(np.isin(sections.volume, training.volume).mean()),
         ceiling=ceiling(volumes, manifest, part),
         ripple_ceiling=ceiling(volumes, manifest, part, empty_only=True),
-        box_correlation=_box_correlation(manifest, part),
-        **_without_images(manifest, part),
+        box_correlation=_correlation(trained_boxes, boxes),
+        rarest=float(boxes[trained_boxes.argmin()]),
+        commonest=float(boxes[trained_boxes.argmax()]),
+        chance=float(boxes.mean()),
         place_counts=np.bincount(flat, minlength=edge**2).tolist(),
         depth_counts=np.bincount(depths, minlength=edge).tolist(),
     )
@@ -278,20 +285,9 @@ def _voxel_numbers(centres: NDArray[np.int16], edge: int) -> NDArray[np.int64]:
     return (i * edge + j) * edge + k
 
 
-def _box_correlation(manifest: Manifest, part: str) -> float | None:
-    """Return the correlation of the frequencies of boxes in training and in a part; None if one of them is constant."""
-    training, here = (_frequencies(manifest.parts[name].labels(manifest.grid).boxes) for name in ("train", part))
-    return float(np.corrcoef(training, here)[0, 1]) if np.ptp(training) and np.ptp(here) else None
-
-
-def _without_images(manifest: Manifest, part: str) -> dict[str, float]:
-    """Return the scores of answers that use the frequencies of boxes in training, without an image."""
-    training, here = (_frequencies(manifest.parts[name].labels(manifest.grid).boxes) for name in ("train", part))
-    return {
-        "rarest": float(here[training.argmin()]),
-        "commonest": float(here[training.argmax()]),
-        "chance": float(here.mean()),
-    }
+def _correlation(first: NDArray[np.float64], second: NDArray[np.float64]) -> float | None:
+    """Return the correlation of two sets of frequencies; None if one of them is constant."""
+    return float(np.corrcoef(first, second)[0, 1]) if np.ptp(first) and np.ptp(second) else None
 
 
 def _frequencies(boxes: NDArray[np.bool_]) -> NDArray[np.float64]:
