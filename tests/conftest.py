@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import hypothesis
@@ -13,11 +14,13 @@ from filelock import FileLock
 from scipy import ndimage
 from threadpoolctl import threadpool_limits
 
+from atombench.errors import FetchError
 from atombench.tasks.atom.board import AtomBoard
 from atombench.tasks.atom.manifest import Manifest, make_manifest
 from atombench.volumes.curate import curate
 from atombench.volumes.curated import Curated
 from atombench.volumes.fetch import fetch
+from atombench.volumes.forms import read_form
 from atombench.volumes.registry import find_row
 from atombench.volumes.sources import reader_of
 from atombench.volumes.volume_set import VolumeSet
@@ -63,6 +66,17 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
             make(folder)
             done.touch()
     return folder
+
+
+def local_data(dataset: str, form: str, place: Path) -> Curated:
+    """Curate a registered dataset from local copies, without a download; skip the test if there are none."""
+    row = find_row(dataset, ROOT / "config/datasets.yaml")
+    reader = reader_of(row.kind)
+    try:
+        files = fetch([replace(file, url=None) for file in reader.sources(row)], place)
+    except FetchError as error:
+        needs(False, f"{dataset} is available: {error}")
+    return read_form(form).curate(dataset, reader.read(row, files), row)
 
 
 def textured(count: int, edge: int = 20, seed: int = 0) -> np.ndarray:

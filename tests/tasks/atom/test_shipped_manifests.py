@@ -12,20 +12,17 @@ import numpy as np
 import pytest
 
 from atombench.cli import main
-from atombench.errors import FetchError
 from atombench.tasks.atom.board import INDEPENDENT, PUBLIC_GATHERINGS, SPLIT_RULES, AtomBoard
 from atombench.tasks.atom.geometry import BlockGrid
 from atombench.tasks.atom.manifest import Manifest, draw_parts, make_manifest
 from atombench.tasks.atom.sampling import VARIANTS, sampler
 from atombench.tasks.atom.splits import section_counts
-from atombench.volumes.curate import curate, zeroed
+from atombench.volumes.curate import zeroed
 from atombench.volumes.curated import Curated
-from atombench.volumes.fetch import fetch
-from atombench.volumes.registry import DataRow, find_row
-from atombench.volumes.sources import reader_of
+from atombench.volumes.registry import DataRow
 from atombench.volumes.volume_set import SPLITS, VolumeSet
 from benchmarks.bench_manifests import SETS, draw
-from tests.conftest import ROOT, needs, volume_set
+from tests.conftest import ROOT, local_data, volume_set
 
 DIGESTS = json.loads((Path(__file__).parent / "manifest_digests.json").read_text())
 LOCAL = (
@@ -134,13 +131,7 @@ def test_manifests_of_larger_scales_are_equal_on_every_machine(scale: int) -> No
 
 @pytest.mark.parametrize("dataset", LOCAL)
 def test_manifests_of_local_data_are_equal_on_every_machine(dataset: str, tmp_path: Path) -> None:
-    row = find_row(dataset, ROOT / "config/datasets.yaml")
-    reader = reader_of(row.kind)
-    try:
-        files = fetch([replace(file, url=None) for file in reader.sources(row)], tmp_path)  # no download
-    except FetchError as error:
-        needs(False, f"{dataset} is available: {error}")
-    volumes = curate(dataset, reader.read(row, files), 20, row.mixed_shapes)
+    volumes = local_data(dataset, "cube20", tmp_path).volumes()
     expected = DIGESTS[dataset]
     assert volumes.digest == expected["volumes x1"]
     for name in expected:

@@ -1,6 +1,5 @@
 """Damage of severity 3 resembles published pairs of sections and scans; contact sheets show every condition."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +7,7 @@ import pytest
 from PIL import Image
 
 from atombench.commands import preview as command
-from atombench.errors import ConfigError, FetchError
+from atombench.errors import ConfigError
 from atombench.records.board import Board
 from atombench.records.layout import Layout
 from atombench.tasks.atom.board import AtomBoard
@@ -18,11 +17,7 @@ from atombench.tasks.atom.degradation.realism import PUBLISHED, measure, mutual_
 from atombench.tasks.atom.manifest import Manifest, make_manifest
 from atombench.tasks.atom.queries import make_queries
 from atombench.volumes.curated import Curated
-from atombench.volumes.fetch import fetch
-from atombench.volumes.forms import read_form
-from atombench.volumes.registry import find_row
-from atombench.volumes.sources import reader_of
-from tests.conftest import ROOT, needs, textured, volume_set
+from tests.conftest import local_data, textured, volume_set
 
 
 @pytest.fixture(scope="module")
@@ -44,13 +39,7 @@ def manifest(data: Curated) -> Manifest:
 @pytest.mark.parametrize("dataset", ["mni-subjects", "ixi-t1", "hippocampus"])
 def test_central_damage_of_brains_lies_in_published_ranges(dataset: str, tmp_path: Path) -> None:
     """Sections of 16 x 16 pixels; at 8 x 8 mutual information is lower, because each is standardised over fewer pixels."""
-    row = find_row(dataset, ROOT / "config/datasets.yaml")
-    reader = reader_of(row.kind)
-    try:
-        files = fetch([replace(file, url=None) for file in reader.sources(row)], tmp_path)  # no download
-    except FetchError as error:
-        needs(False, f"{dataset} is available: {error}")
-    data = read_form("cube40-zeroed").curate(dataset, reader.read(row, files), row)
+    data = local_data(dataset, "cube40-zeroed", tmp_path)
     found = measure(data, make_manifest(data, AtomBoard("tissue", "none", 2, 2)))
     assert set(found) == set(PUBLISHED)
     for name, value in found.items():
