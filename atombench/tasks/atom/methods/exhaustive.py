@@ -77,12 +77,13 @@ class Exhaustive:
         prepare, costs = MEASURES[self.options.similarity]
         queried = prepare(queries.pixels.reshape(len(queries), -1).astype(np.float64))
         slices = [queries.of_volume(volume) for volume in range(len(queries.volumes))]
-        padded = np.pad(queries.volumes.reshape(len(queries.volumes), -1).astype(np.float64), ((0, 0), (0, 1)))
+        margin = ((0, 0), (1, 1), (1, 1), (1, 1))
+        padded = np.pad(queries.volumes.astype(np.float64), margin).reshape(len(queries.volumes), -1)
         best = np.full(len(queries), np.inf)
         chosen = np.zeros((2, len(queries)), dtype=np.int64)  # orientation, centre
         with threadpool_limits(resources.threads):
             for number, normal in enumerate(tracked(normals, len(normals), "search", "orientation")):
-                voxels = _flat_voxels(centres, normal, grid)
+                voxels = _flat_voxels(normal, grid)
                 for volume, rows in zip(padded, slices, strict=True):
                     candidates = volume[voxels]
                     if tissue_only:
@@ -107,12 +108,17 @@ def _with_ones(pixels: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.concatenate([pixels, np.ones((len(pixels), 1))], axis=1)
 
 
-def _flat_voxels(centres: NDArray[np.int64], normal: NDArray[np.float64], grid: BlockGrid) -> NDArray[np.int64]:
-    """Return the flat voxel index of every point of every candidate, (P, centres); outside the volume E^3, a padded zero."""
-    points = section_points(centres, np.broadcast_to(normal, (len(centres), 3)), grid)
-    visible = ((points >= 0) & (points < grid.edge)).all(axis=1)
-    flat = (points[:, 0] * grid.edge + points[:, 1]) * grid.edge + points[:, 2]
-    return np.ascontiguousarray(np.where(visible, flat, grid.edge**3).T)
+def _flat_voxels(normal: NDArray[np.float64], grid: BlockGrid) -> NDArray[np.int32]:
+    """Return the flat voxel index of every point of every candidate, (P, E^3), in a volume with a margin of one voxel.
+
+    A coordinate of a point depends on the same coordinate of the centre only. Points outside the volume are in the margin.
+    """
+    edge, wide = grid.edge, grid.edge + 2
+    diagonal = np.repeat(np.arange(edge)[:, None], 3, axis=1)
+    points = section_points(diagonal, np.broadcast_to(normal, (edge, 3)), grid)  # (E, 3, P)
+    i, j, k = (np.clip(points, -1, edge) + 1).transpose(1, 2, 0)  # each (P, E)
+    flat: NDArray[np.int32] = (i[:, :, None, None] * wide + j[:, None, :, None]) * wide + k[:, None, None, :]
+    return flat.reshape(len(i), -1)
 
 
 def _shown(candidates: NDArray[np.float64], grid: BlockGrid) -> NDArray[np.int64]:
