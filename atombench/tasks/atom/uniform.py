@@ -137,8 +137,14 @@ def show_tissue(pixels: NDArray[Any], axis: int = 1) -> NDArray[np.bool_]:
         pixels: pixels of the cores of M sections.
         axis: axis of the pixels of one section.
     """
-    shown: NDArray[np.bool_] = (pixels > BACKGROUND).mean(axis=axis) >= TISSUE
-    return shown & (np.ptp(pixels, axis=axis) > 0)
+    varied: NDArray[np.bool_] = np.ptp(pixels, axis=axis) > 0
+    return mostly_tissue(pixels > BACKGROUND, axis) & varied
+
+
+def mostly_tissue(tissue: NDArray[np.bool_], axis: int = 0) -> NDArray[np.bool_]:
+    """Return whether at least half of the values along an axis are true."""
+    enough: NDArray[np.bool_] = tissue.sum(axis=axis, dtype=np.uint16) >= TISSUE * tissue.shape[axis]
+    return enough
 
 
 def old_positions(grid: BlockGrid) -> dict[str, NDArray[np.int16]]:

@@ -25,7 +25,8 @@ from atombench.tasks.atom.geometry import BlockGrid, section_points
 from atombench.tasks.atom.queries import Queries
 from atombench.tasks.atom.sampling import known_normals
 from atombench.tasks.atom.training import Training
-from atombench.tasks.atom.uniform import show_tissue
+from atombench.tasks.atom.uniform import mostly_tissue, show_tissue
+from atombench.volumes.volume_set import BACKGROUND
 
 Prepare = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 Costs = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
@@ -79,24 +80,20 @@ class Exhaustive:
         slices = [queries.of_volume(volume) for volume in range(len(queries.volumes))]
         margin = ((0, 0), (1, 1), (1, 1), (1, 1))
         padded = np.pad(queries.volumes.astype(np.float64), margin).reshape(len(queries.volumes), -1)
-        best = np.full(len(queries), np.inf)
+        everywhere, best = np.arange(len(centres)), np.full(len(queries), np.inf)
         chosen = np.zeros((2, len(queries)), dtype=np.int64)  # orientation, centre
         with threadpool_limits(resources.threads):
             for number, normal in enumerate(tracked(normals, len(normals), "search", "orientation")):
                 voxels = _flat_voxels(normal, grid)
                 for volume, rows in zip(padded, slices, strict=True):
-                    candidates = volume[voxels]
-                    if tissue_only:
-                        shown = _shown(candidates, grid)
-                        if not len(shown):
-                            continue
-                        nearest, cost = _nearest(costs(queried[rows], candidates[:, shown]))
-                        nearest = shown[nearest]
-                    else:
-                        nearest, cost = _nearest(costs(queried[rows], candidates))
+                    shown = _showing_tissue(volume, voxels, grid) if tissue_only else everywhere
+                    if not len(shown):
+                        continue
+                    candidates = volume[voxels[:, shown] if tissue_only else voxels]
+                    nearest, cost = _nearest(costs(queried[rows], candidates))
                     better = cost < best[rows]
                     best[rows] = np.where(better, cost, best[rows])
-                    chosen[:, rows] = np.where(better, [np.full_like(nearest, number), nearest], chosen[:, rows])
+                    chosen[:, rows] = np.where(better, [np.full_like(nearest, number), shown[nearest]], chosen[:, rows])
         return contract.Answers(
             centres=centres[chosen[1]].astype(np.float64),
             normals=normals[chosen[0]],
@@ -108,7 +105,7 @@ def _with_ones(pixels: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.concatenate([pixels, np.ones((len(pixels), 1))], axis=1)
 
 
-def _flat_voxels(normal: NDArray[np.float64], grid: BlockGrid) -> NDArray[np.int32]:
+def _flat_voxels(normal: NDArray[np.float64], grid: BlockGrid) -> NDArray[np.intp]:
     """Return the flat voxel index of every point of every candidate, (P, E^3), in a volume with a margin of one voxel.
 
     A coordinate of a point depends on the same coordinate of the centre only. Points outside the volume are in the margin.
@@ -118,12 +115,14 @@ def _flat_voxels(normal: NDArray[np.float64], grid: BlockGrid) -> NDArray[np.int
     points = section_points(diagonal, np.broadcast_to(normal, (edge, 3)), grid)  # (E, 3, P)
     i, j, k = (np.clip(points, -1, edge) + 1).transpose(1, 2, 0)  # each (P, E)
     flat: NDArray[np.int32] = (i[:, :, None, None] * wide + j[:, None, :, None]) * wide + k[:, None, None, :]
-    return flat.reshape(len(i), -1)
+    return flat.reshape(len(i), -1).astype(np.intp)  # other integers would be converted on every use
 
 
-def _shown(candidates: NDArray[np.float64], grid: BlockGrid) -> NDArray[np.int64]:
-    """Return the numbers of the candidates that show tissue; candidates (P, C)."""
-    return np.flatnonzero(show_tissue(candidates[grid.core_points.ravel()], axis=0))
+def _showing_tissue(volume: NDArray[np.float64], voxels: NDArray[np.intp], grid: BlockGrid) -> NDArray[np.int64]:
+    """Return the numbers of the candidates that show tissue; volume ((E + 2)^3,), voxels (P, C)."""
+    core = voxels[grid.core_points.ravel()]
+    enough = np.flatnonzero(mostly_tissue((volume > BACKGROUND)[core]))
+    return enough[show_tissue(volume[core[:, enough]], axis=0)]
 
 
 def _nearest(costs: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
