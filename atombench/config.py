@@ -17,7 +17,7 @@ from atombench.records.board import Board
 from atombench.records.run import Run
 from atombench.tasks.table import DEFAULT, TASKS, find_task
 from atombench.tasks.task import Block, Task, each_once
-from atombench.volumes.registry import read_registry
+from atombench.volumes.registry import DatasetRow, read_registry
 
 
 def _empty_if_null(value: object) -> object:
@@ -80,12 +80,18 @@ class RunConfig(BaseModel):
 
     def runs(self) -> Iterator[Run]:
         """Yield every run of the matrix under every condition; methods without randomness run with the first seed only."""
-        for board, conditions in self.all_boards().items():
-            task = find_task(board.task)
-            for method, condition in product(self.methods_of(task), conditions):
-                for seed in self.seeds if task.registry.entry(method).seeded else self.seeds[:1]:
-                    yield Run.of(board, method, seed, condition)
+        for block in self.boards:
+            for board in block.boards():
+                yield from self._of_board(board, block)
         yield from self._transferred()
+
+    def _of_board(self, board: Board, block: Block) -> Iterator[Run]:
+        task = find_task(board.task)
+        for method, condition in product(self.methods_of(task), block.conditions):
+            entry = task.registry.entry(method)
+            name = f"{method}@{block.trained_on}" if block.trained_on and entry.needs_training else method
+            for seed in self.seeds if entry.seeded else self.seeds[:1]:
+                yield Run.of(board, name, seed, condition)
 
     def _transferred(self) -> Iterator[Run]:
         boards = self.all_boards()
@@ -170,6 +176,26 @@ def _check_names(run: RunConfig, source: str, registry: Path) -> None:
             msg = f"{source}: {unknown_name('method', MethodName.read(method).name, known)}"
             raise ConfigError(msg)
     _check_transfers(run, source, datasets)
+    for block in run.boards:
+        _check_training(block, run, source, rows)
+
+
+def _check_training(block: Block, run: RunConfig, source: str, rows: Mapping[str, DatasetRow]) -> None:
+    """Raise a ConfigError if a block has no training volumes and names no boards with some, or names them needlessly."""
+    origin, boards = block.trained_on, run.all_boards()
+    for board in block.boards():
+        test_only = getattr(rows[board.dataset], "split", None) == "test"
+        if test_only and origin is None:
+            msg = f"{source}: {board.dataset} has no training volumes; name a dataset in `trained_on` of its block"
+            raise ConfigError(msg)
+        if origin is None:
+            continue
+        if not test_only:
+            msg = f"{source}: trained_on: {board.dataset} has training volumes; use transfer to also train on another dataset"
+            raise ConfigError(msg)
+        if Board(board.task, origin, board.name) not in boards or getattr(rows.get(origin), "split", None) == "test":
+            msg = f"{source}: trained_on: {origin} has no board {board.name} with training volumes in this configuration"
+            raise ConfigError(msg)
 
 
 def _check_transfers(run: RunConfig, source: str, datasets: list[str]) -> None:

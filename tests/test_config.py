@@ -16,7 +16,7 @@ from atombench.tasks.atom.task import ATOM, Atom
 from tests.conftest import ROOT
 
 CONTROLS = ATOM.registry.controls
-RUNS = [path for path in sorted((ROOT / "config").glob("*.yaml")) if path.name not in ("datasets.yaml", "methods.yaml")]
+RUNS = [path for path in sorted((ROOT / "config").glob("*.yaml")) if not path.name.startswith(("datasets", "methods"))]
 DEFAULT = yaml.safe_load((ROOT / "config/config.yaml").read_text())
 
 
@@ -69,6 +69,24 @@ def test_transfer_adds_learned_methods_to_the_boards_of_the_other_dataset() -> N
     apart = [{"datasets": ["mni-subjects"], "gatherings": ["hard"]}, {"datasets": ["ixi-t1"], "gatherings": ["easy"]}]
     with pytest.raises(ConfigError, match="no two datasets have a board of the same"):
         check_run({**two, "boards": apart, "transfer": [{"train": "mni-subjects", "test": "ixi-t1"}]})
+
+
+def test_methods_answer_for_a_dataset_without_training_volumes_with_weights_of_another() -> None:
+    trained = {"datasets": ["mni-subjects"], "gatherings": ["tissue"]}
+    tested = {"datasets": ["open-ms"], "gatherings": ["tissue"], "conditions": ["clean", "from-t2"]}
+    runs = list(check_run({**DEFAULT, "boards": [trained, {**tested, "trained_on": "mni-subjects"}]}).runs())
+    moved = {run.method for run in runs if run.dataset == "open-ms"}
+    learned = {"constant", "section-only", "volume-only", "regismcan-released", "regismcan"}
+    assert moved == {f"{name}@mni-subjects" for name in learned} | {"random", "oracle-coarse", "exhaustive"}
+    assert {run.method for run in runs if run.dataset == "mni-subjects"} & moved == {"random", "oracle-coarse", "exhaustive"}
+    for blocks, message in (
+        ([trained, tested], "open-ms has no training volumes; name a dataset in `trained_on`"),
+        ([trained, {**tested, "trained_on": "mni-average"}], "mni-average has no board tissue-none-x1 with training volumes"),
+        ([trained, {**tested, "trained_on": "mni-subjects", "gatherings": ["hard"]}], "has no board hard-none-x1"),
+        ([{**trained, "trained_on": "ixi-t1"}], "mni-subjects has training volumes; use transfer"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            check_run({**DEFAULT, "boards": blocks})
 
 
 def test_a_method_can_have_several_variants_with_different_options() -> None:

@@ -106,7 +106,7 @@ def board_page(board: BoardContent, levels: Mapping[str, Mapping[int, Sequence[R
         for name, rows in (levels or {"the condition": {}}).items()
     ]
     drawings = [*severity, *board.figures]
-    present = {row.method for row in board.rows}
+    present = {row.method.split("@")[0] for row in board.rows}
     return rendered(
         "atombench.board",
         "board.html.j2",

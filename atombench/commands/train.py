@@ -28,6 +28,7 @@ from atombench.engine.failure import LONGEST_REASON, MethodFailure, own_faults
 from atombench.engine.registry import confinement
 from atombench.engine.training.checkpoint import Checkpoint
 from atombench.engine.weights import Origin, save_bundle, save_failure
+from atombench.errors import DataError
 from atombench.io.files import write_json, written_whole
 from atombench.io.text import one_line
 from atombench.progress import log_to, logger
@@ -61,7 +62,11 @@ def run(
     """
     log_to(log)
     name, task, drawn = load_drawn(board, manifest)
-    if task.registry.entry(method).learned:
+    entry = task.registry.entry(method)
+    if entry.needs_training and not drawn.counts["train"]:
+        msg = f"{name} has no training queries; train {method} on another dataset (`trained_on` in a run's configuration)"
+        raise DataError(msg)
+    if entry.learned:
         claim_gpu(device)
     built = task.registry.build(method, parsed_options(options))
     resources = contract.Resources(seed=seed, device=task.registry.device(method, device), threads=threads)

@@ -20,6 +20,7 @@ class Entry:
         seeded: whether results depend on the seed; other methods run once.
         note: one sentence for the board.
         learned: whether it is a trained network, which may use a GPU and also answers queries with exchanged inputs.
+        fitted: whether it uses training data without being a network.
         oracle: whether it receives labels of test queries.
         required: whether every board includes it.
     """
@@ -30,8 +31,14 @@ class Entry:
     seeded: bool
     note: str
     learned: bool = False
+    fitted: bool = False
     oracle: bool = False
     required: bool = False
+
+    @property
+    def needs_training(self) -> bool:
+        """Whether a dataset without training volumes takes its weights from another dataset."""
+        return self.learned or self.fitted
 
 
 Methods = Mapping[str, Entry]

@@ -168,6 +168,9 @@ class Block(BaseModel):
     conditions: Annotated[list[str], AfterValidator(each_once)] = PydanticField(
         default=[CLEAN], min_length=1, description="under which every board is answered"
     )
+    trained_on: str | None = PydanticField(
+        default=None, description="dataset from which methods take their weights, for datasets without training volumes"
+    )
 
     def names(self) -> list[str]:
         """Return the board names of each dataset."""

@@ -20,7 +20,7 @@ from atombench.volumes.fetch import SourceFile, find_folder
 from atombench.volumes.image import Image
 from atombench.volumes.partition import assign_partition
 from atombench.volumes.raw_volume import Problem, RawVolume, listed
-from atombench.volumes.registry import CollectionRow, Percentiles, SplitCounts, Window
+from atombench.volumes.registry import CollectionRow, NiftiFolderRow, Percentiles, SplitCounts, Window
 from atombench.volumes.roster import Entry, Key, read_roster
 from atombench.volumes.volume_set import SPLITS
 
@@ -62,6 +62,10 @@ class Collection:
         if row.unlisted_images == "skip" and row.table is not None:
             entries, _ = self._roster(row, names, folder / row.table)
             names = [name for entry in entries for name in entry.files]
+        names += [name for name in self._contrast_files(row, names) if name not in names]
+        if sums is not None and (unlisted := [name for name in names if name not in sums]):
+            msg = f"{folder / str(row.checksums)} does not list {', '.join(unlisted[:5])}"
+            raise DataError(msg)
         wanted = [*([row.table] if row.table else []), *names]
         return [SourceFile(name, "sha256", sums[name] if sums else None, None, folder) for name in wanted]
 
@@ -88,21 +92,46 @@ class Collection:
             if entry.id not in partition:
                 continue
             try:
-                image = self.load(row, [files[name] for name in entry.files])
+                yield self._volume(row, entry, partition[entry.id], files)
             except DataError as error:
                 yield Problem(str(error))
-                continue
-            yield RawVolume(
-                id=entry.id,
-                group=entry.group,
-                label=entry.label,
-                split=partition[entry.id],
-                array=scaled(image.voxels, row.intensity),
-                spacing=image.spacing,
-                source=entry.files[0],
-                facts=entry.facts,
-                affine=image.affine,
-            )
+
+    def _volume(self, row: CollectionRow, entry: Entry, split: str, files: dict[str, Path]) -> RawVolume:
+        """Read the image of an entry and its other contrasts.
+
+        Raises:
+            DataError: a file cannot be read, or a contrast has another grid.
+        """
+        image = self.load(row, [files[name] for name in entry.files])
+        contrasts = {}
+        for contrast, name in self._contrasts(row, entry.files[0]).items():
+            other = self.load(row, [files[name]])
+            if other.voxels.shape != image.voxels.shape or not _same_place(other, image):
+                msg = f"{name} is not on the grid of {entry.files[0]}; resample it first"
+                raise DataError(msg)
+            contrasts[contrast] = scaled(other.voxels, row.intensity)
+        return RawVolume(
+            id=entry.id,
+            group=entry.group,
+            label=entry.label,
+            split=split,
+            array=scaled(image.voxels, row.intensity),
+            spacing=image.spacing,
+            source=entry.files[0],
+            facts=entry.facts,
+            affine=image.affine,
+            contrasts=contrasts,
+        )
+
+    def _contrasts(self, row: CollectionRow, name: str) -> dict[str, str]:
+        """Return the file of each other contrast of the image with this file name."""
+        key = self.key(row, name)
+        if not isinstance(row, NiftiFolderRow) or key is None:
+            return {}
+        return {contrast: path.format(subject=key[0], session=key[1]) for contrast, path in row.contrasts.items()}
+
+    def _contrast_files(self, row: CollectionRow, names: list[str]) -> list[str]:
+        return sorted({file for name in names for file in self._contrasts(row, name).values()})
 
     def _partitioned(self, row: CollectionRow, files: dict[str, Path]) -> tuple[list[Entry], dict[str, str], list[str]]:
         """Return all entries, the split of each that is kept, and the problems.
@@ -125,6 +154,13 @@ class Collection:
             if key := self.key(row, name):
                 images[key].append(name)
         return read_roster(row, images, table, self.many_files)
+
+
+def _same_place(first: Image, second: Image) -> bool:
+    """Return whether both images have equal affines, to a thousandth of a mm, or none."""
+    if first.affine is None or second.affine is None:
+        return first.affine is second.affine
+    return bool(np.allclose(first.affine, second.affine, rtol=0, atol=1e-3))
 
 
 def scaled(array: NDArray[np.float64], intensity: Percentiles | Window) -> NDArray[np.float64]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,6 +26,7 @@ class _Resampled:
     source: RawVolume
     shape: tuple[int, ...]
     voxels: NDArray[np.float32]  # (E, E, E)
+    contrasts: Mapping[str, NDArray[np.float32]]
 
     @property
     def step(self) -> NDArray[np.float64]:
@@ -95,8 +96,9 @@ def _resample_all(dataset: str, raw: Iterable[RawVolume | Problem], edge: int) -
             elif problem := volume.problem():
                 problems.append(problem)
             else:
-                without_voxels = replace(volume, array=np.empty((0, 0, 0)))
-                kept.append(_Resampled(without_voxels, volume.array.shape, resample(volume.array, edge)))
+                without_voxels = replace(volume, array=np.empty((0, 0, 0)), contrasts={})
+                contrasts = {name: resample(array, edge) for name, array in volume.contrasts.items()}
+                kept.append(_Resampled(without_voxels, volume.array.shape, resample(volume.array, edge), contrasts))
     return kept, problems
 
 
@@ -112,6 +114,7 @@ def _assemble(dataset: str, kept: list[_Resampled], restricted: bool) -> VolumeS
         spacing=np.stack([volume.source.spacing * volume.step for volume in kept]),
         facts={name: tuple(source.facts[name] for source in sources) for name in sources[0].facts},
         affines=np.stack([resampled_affine(volume.source.affine, volume.step) for volume in kept]),
+        contrasts={name: np.stack([volume.contrasts[name] for volume in kept]) for name in kept[0].contrasts},
     )
 
 

@@ -65,8 +65,11 @@ class CubeForm:
         Raises:
             DataError: there is no volume or some cannot be used; the message lists every problem.
         """
-        volumes = curate(dataset, raw, self.edge, row.mixed_shapes, row.restricted)
-        return Curated.of(replace(volumes, volumes=zeroed(volumes.volumes)) if self.zeroed else volumes, self.name)
+        found = curate(dataset, raw, self.edge, row.mixed_shapes, row.restricted)
+        if self.zeroed:
+            contrasts = {name: zeroed(volumes) for name, volumes in found.contrasts.items()}
+            found = replace(found, volumes=zeroed(found.volumes), contrasts=contrasts)
+        return Curated.of(found, self.name)
 
 
 @dataclass(frozen=True)

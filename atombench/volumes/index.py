@@ -37,6 +37,7 @@ class Index(BaseModel):
     spacing: tuple[Vector | None, ...] = Field(description="mm per voxel along the three axes; null where unknown")
     affines: tuple[Matrix | None, ...] = Field(description="voxel to world mm (RAS), 4 x 4; null where unknown")
     facts: dict[str, tuple[str, ...]]
+    contrasts: tuple[str, ...] = Field(default=(), description="names of the other contrasts of the same volumes")
 
     @model_validator(mode="after")
     def _each_volume_has_every_entry(self) -> Index:

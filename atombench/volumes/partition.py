@@ -6,23 +6,25 @@ from collections.abc import Mapping
 
 from atombench import streams
 from atombench.errors import DataError
-from atombench.volumes.registry import SplitCounts, SplitShares
+from atombench.volumes.registry import SplitCounts, SplitShares, TestOnly
 from atombench.volumes.volume_set import SPLITS
 
 ATTEMPTS = 200
 
 
-def assign_partition(groups: Mapping[str, str], rule: SplitShares | SplitCounts, key: str) -> dict[str, str]:
+def assign_partition(groups: Mapping[str, str], rule: SplitShares | SplitCounts | TestOnly, key: str) -> dict[str, str]:
     """Return the split (`train`, `val` or `test`) of each volume that is kept.
 
     Args:
         groups: subject of each volume.
-        rule: shares of the subjects, or exact numbers of volumes.
+        rule: shares of the subjects, exact numbers of volumes, or `test` for all of them.
         key: name of the random stream.
 
     Raises:
         DataError: there are too few subjects or too few volumes.
     """
+    if rule == "test":
+        return dict.fromkeys(groups, rule)
     if isinstance(rule, SplitCounts):
         return draw_volumes(groups, rule, key)
     split_of_group = split_groups(sorted(set(groups.values())), rule, key)

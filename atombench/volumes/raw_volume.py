@@ -25,6 +25,7 @@ class RawVolume:
         source: file that holds the volume, empty if the file holds others too.
         facts: further properties, under the same names for all volumes of a dataset.
         affine: float64 (4, 4), voxel of `array` to world mm (right, anterior, superior); None where unknown.
+        contrasts: the same tissue in other contrasts, by name, on the grid of `array`.
     """
 
     id: str
@@ -36,6 +37,7 @@ class RawVolume:
     source: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
     affine: NDArray[np.float64] | None = None
+    contrasts: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -58,6 +60,14 @@ class RawVolume:
             return f"{self.name} holds {np.count_nonzero(~np.isfinite(self.array))} voxels that are NaN or infinite"
         if self.array.min() == self.array.max():
             return f"{self.name} is constant (every voxel is {self.array.flat[0]:g} after scaling)"
+        return self._contrast_problem()
+
+    def _contrast_problem(self) -> str | None:
+        for contrast, array in self.contrasts.items():
+            if array.shape != self.array.shape:
+                return f"{self.name}: contrast {contrast} has shape {array.shape}, expected {self.array.shape}"
+            if not np.isfinite(array).all() or array.min() == array.max():
+                return f"{self.name}: contrast {contrast} is constant or holds voxels that are NaN or infinite"
         return None
 
 

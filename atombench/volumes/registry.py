@@ -1,4 +1,4 @@
-"""The registry of datasets: `config/datasets.yaml`, checked against the schema of its rows."""
+"""The registry of datasets: `config/datasets.yaml` and `config/datasets-local.yaml`, checked against the schema of rows."""
 
 from __future__ import annotations
 
@@ -56,6 +56,10 @@ class SplitCounts(FrozenModel):
     val: int = Field(ge=1)
     test: int = Field(ge=1)
     seed: int
+
+
+TestOnly = Literal["test"]
+"""A split without training volumes: methods are trained on another dataset (`trained_on` in a run's configuration)."""
 
 
 class Percentiles(FrozenModel):
@@ -163,7 +167,9 @@ class CollectionRow(DataRow):
     unlisted_images: Literal["refuse", "skip"] = Field(default="refuse", description="images that the table does not name")
     same_subject: dict[str, str] = Field(default={}, description="subjects that are the same person: kept in one split")
     intensity: Percentiles | Window = Field(description="how intensities are scaled to 0..1")
-    split: SplitShares | SplitCounts
+    split: SplitShares | SplitCounts | TestOnly = Field(
+        description="shares, numbers, or `test` if all volumes are for testing methods trained on another dataset"
+    )
     checksums: str | None = Field(default=None, description="file in the folder that lists SHA-256 sums")
     checksums_sha256: str | None = Field(default=None, description="SHA-256 of that file")
 
@@ -207,7 +213,7 @@ class PatternRow(CollectionRow):
         if "subject" not in names or set(names) - {"subject", "session"}:
             msg = f"expected a path with {{subject}}, perhaps {{session}}, got {images!r}"
             raise ValueError(msg)
-        if images.startswith("/") or any(part in ("", ".", "..") for part in images.split("/")):
+        if not is_inside(images):
             msg = f"expected a path inside the folder, without . and .., got {images!r}"
             raise ValueError(msg)
         if re.search(r"[}*][{*]", images):
@@ -216,10 +222,28 @@ class PatternRow(CollectionRow):
         return images
 
 
+def is_inside(path: str) -> bool:
+    """Return whether a path has neither empty parts nor `.` and `..`, so that it stays inside a folder."""
+    return not any(part in ("", ".", "..") for part in path.split("/"))
+
+
 class NiftiFolderRow(PatternRow):
     """A plain folder of NIfTI files."""
 
     kind: Literal["nifti-folder"]
+    contrasts: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*$")], str] = Field(
+        default={},
+        description="images of the same subjects in other contrasts, on the same grid: paths with {subject} and {session}",
+    )
+
+    @field_validator("contrasts")
+    @classmethod
+    def _are_paths(cls, contrasts: dict[str, str]) -> dict[str, str]:
+        for path in contrasts.values():
+            if set(re.findall(r"\{([^{}]*)\}", path)) - {"subject", "session"} or "*" in path or not is_inside(path):
+                msg = f"expected a path inside the folder, with {{subject}} and {{session}} but without *, got {path!r}"
+                raise ValueError(msg)
+        return contrasts
 
 
 class DicomRow(PatternRow):
@@ -272,17 +296,25 @@ DatasetRow = Annotated[
     MedMnistRow | NiftiFolderRow | DicomRow | BidsRow | CapsRow | MniSubjectsRow, Field(discriminator="kind")
 ]
 DatasetName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+LOCAL_ROWS = "datasets-local.yaml"
 _ROWS: TypeAdapter[dict[DatasetName, DatasetRow]] = TypeAdapter(dict[DatasetName, DatasetRow])
 
 
 def read_registry(path: Path = DATASETS) -> dict[str, DatasetRow]:
-    """Read and check all rows.
+    """Read and check all rows: those of the file, and those of `datasets-local.yaml` in its folder if there is one.
 
     Raises:
-        ConfigError: the file is missing or a row is not valid.
+        ConfigError: the file is missing, a row is not valid, or both files have a row of the same name.
     """
     path = shipped(path)
-    return validated(_ROWS, read_yaml(path), str(path))
+    rows, local = validated(_ROWS, read_yaml(path), str(path)), path.with_name(LOCAL_ROWS)
+    if not local.is_file() or local == path:
+        return rows
+    more = validated(_ROWS, read_yaml(local), str(local))
+    if twice := sorted(rows.keys() & more.keys()):
+        msg = f"{path} and {local.name} both have a row {twice[0]!r}"
+        raise ConfigError(msg)
+    return rows | more
 
 
 def may_be_shown(name: str, path: Path = DATASETS) -> bool:

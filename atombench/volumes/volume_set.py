@@ -23,6 +23,7 @@ from atombench.volumes.index import Index, Matrix, Shape, Split, Vector
 SPLITS: tuple[str, ...] = get_args(Split)
 BACKGROUND = 0.05  # intensities below are background; volumes are nominally in [0, 1]
 FACT = "fact_"  # prefix of the names of facts in a file
+CONTRAST = "contrast_"  # prefix of the names of other contrasts in a file
 TEXT_FIELDS = ("ids", "groups", "labels", "splits")
 
 
@@ -40,6 +41,7 @@ class VolumeSet:
         spacing: float64 (N, 3), mm per voxel of `volumes` along each axis; NaN where unknown.
         facts: further properties of the volumes, such as an age band: N texts for each name.
         affines: float64 (N, 4, 4), voxel of `volumes` to world mm (RAS); NaN where unknown (the default). Not in the digest.
+        contrasts: the same tissue in other contrasts, by name: float32 (N, I, J, K), voxel by voxel that of `volumes`.
     """
 
     dataset: str
@@ -51,6 +53,7 @@ class VolumeSet:
     spacing: NDArray[np.float64]
     facts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     affines: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 4, 4)))
+    contrasts: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not len(self.affines):
@@ -63,6 +66,10 @@ class VolumeSet:
         if self.volumes.dtype != np.float32 or len(shape) != 4:
             msg = f"expected float32 volumes of shape (N, I, J, K), got {self.volumes.dtype} {shape}"
             raise DataError(msg)
+        for name, volumes in self.contrasts.items():
+            if volumes.dtype != np.float32 or volumes.shape != shape:
+                msg = f"expected contrast {name} as float32 {shape}, got {volumes.dtype} {volumes.shape}"
+                raise DataError(msg)
         if shape[0] != count or self.spacing.shape != (count, 3):
             msg = f"expected {count} volumes and spacings of shape ({count}, 3), got {shape[0]} and {self.spacing.shape}"
             raise DataError(msg)
@@ -110,7 +117,22 @@ class VolumeSet:
         """Return the volumes with the given indices, in that order."""
         texts: dict[str, Any] = {name: tuple(getattr(self, name)[row] for row in rows) for name in TEXT_FIELDS}
         texts["facts"] = {name: tuple(values[row] for row in rows) for name, values in self.facts.items()}
-        return replace(self, **texts, volumes=self.volumes[rows], spacing=self.spacing[rows], affines=self.affines[rows])
+        arrays: dict[str, Any] = {name: getattr(self, name)[rows] for name in ("volumes", "spacing", "affines")}
+        contrasts = {name: volumes[rows] for name, volumes in self.contrasts.items()}
+        return replace(self, **texts, **arrays, contrasts=contrasts)
+
+    def in_contrast(self, name: str) -> NDArray[np.float32]:
+        """Return the volumes in another contrast; `volumes` if the name is empty.
+
+        Raises:
+            DataError: the dataset does not have this contrast.
+        """
+        if not name:
+            return self.volumes
+        if name not in self.contrasts:
+            msg = f"{self.dataset} has no contrast {name!r}; it has {', '.join(sorted(self.contrasts)) or 'no other contrast'}"
+            raise DataError(msg)
+        return self.contrasts[name]
 
     def index(self, form: str = "") -> Index:
         """Return everything except the voxels, for volumes in the named form."""
@@ -126,11 +148,12 @@ class VolumeSet:
             spacing=tuple(None if np.isnan(row).any() else cast(Vector, tuple(row.tolist())) for row in self.spacing),
             affines=tuple(_as_matrix(affine) for affine in self.affines),
             facts=dict(self.facts),
+            contrasts=tuple(sorted(self.contrasts)),
         )
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of voxels, names, groups, labels, splits, facts and spacing; affines are left out."""
+        """SHA-256 of voxels (of all contrasts), names, groups, labels, splits, facts and spacing; affines are left out."""
         digest = hashlib.sha256(self.dataset.encode())
         for name in TEXT_FIELDS:
             digest.update("\x1f".join(getattr(self, name)).encode() + b"\0")
@@ -138,12 +161,15 @@ class VolumeSet:
             digest.update("\x1f".join((name, *self.facts[name])).encode() + b"\0")
         digest.update(np.ascontiguousarray(self.spacing, dtype="<f8").tobytes())
         digest.update(np.ascontiguousarray(self.volumes, dtype="<f4").tobytes())
+        for name in sorted(self.contrasts):
+            digest.update(name.encode() + b"\0" + np.ascontiguousarray(self.contrasts[name], dtype="<f4").tobytes())
         return digest.hexdigest()
 
     def save(self, path: Path) -> None:
         """Write as an npz without pickles; the same content gives the same bytes."""
-        text: dict[str, Any] = {name: np.array(getattr(self, name), dtype=np.str_) for name in TEXT_FIELDS}
-        text |= {f"{FACT}{name}": np.array(values, dtype=np.str_) for name, values in self.facts.items()}
+        more: dict[str, Any] = {name: np.array(getattr(self, name), dtype=np.str_) for name in TEXT_FIELDS}
+        more |= {f"{FACT}{name}": np.array(values, dtype=np.str_) for name, values in self.facts.items()}
+        more |= {f"{CONTRAST}{name}": volumes for name, volumes in self.contrasts.items()}
         with written_whole(path) as temporary, temporary.open("wb") as stream:
             np.savez(
                 stream,
@@ -152,7 +178,7 @@ class VolumeSet:
                 spacing=self.spacing,
                 affines=self.affines,
                 digest=np.array(self.digest),
-                **text,
+                **more,
             )
 
     @classmethod
@@ -162,7 +188,7 @@ class VolumeSet:
         Raises:
             DataError: the file is missing or damaged, or its content does not match its digest.
         """
-        arrays = read_npz(path, ("dataset", "volumes", "spacing", "affines", "digest", *TEXT_FIELDS), FACT)
+        arrays = read_npz(path, ("dataset", "volumes", "spacing", "affines", "digest", *TEXT_FIELDS), (FACT, CONTRAST))
         text_names = [name for name in arrays if name in TEXT_FIELDS or name.startswith(FACT)]
         texts = {name: tuple(str(value) for value in arrays[name]) for name in text_names}
         volume_set = cls(
@@ -171,6 +197,7 @@ class VolumeSet:
             spacing=arrays["spacing"],
             facts={name.removeprefix(FACT): values for name, values in texts.items() if name.startswith(FACT)},
             affines=arrays["affines"],
+            contrasts={name.removeprefix(CONTRAST): array for name, array in arrays.items() if name.startswith(CONTRAST)},
             **{name: texts[name] for name in TEXT_FIELDS},
         )
         if volume_set.digest != str(arrays["digest"]):
@@ -183,8 +210,8 @@ def _as_matrix(affine: NDArray[np.float64]) -> Matrix | None:
     return None if np.isnan(affine).any() else cast(Matrix, tuple(tuple(row) for row in affine.tolist()))
 
 
-def read_npz(path: Path, names: tuple[str, ...], prefix: str | None = None) -> dict[str, NDArray[Any]]:
-    """Read the named arrays of an npz and those whose names begin with the prefix; pickles are never loaded.
+def read_npz(path: Path, names: tuple[str, ...], prefixes: tuple[str, ...] = ()) -> dict[str, NDArray[Any]]:
+    """Read the named arrays of an npz and those whose names begin with a prefix; pickles are never loaded.
 
     Raises:
         DataError: the file is missing or truncated, holds pickles, or lacks an array.
@@ -195,7 +222,7 @@ def read_npz(path: Path, names: tuple[str, ...], prefix: str | None = None) -> d
                 held = ", ".join(archive.files)
                 msg = f"{path} lacks the arrays {', '.join(missing)} (it holds {held}); delete it and run the step again"
                 raise DataError(msg)
-            more = [name for name in archive.files if prefix is not None and name.startswith(prefix)]
+            more = [name for name in archive.files if name.startswith(prefixes)]
             return {name: archive[name] for name in (*names, *more)}
     except OSError as error:
         msg = f"cannot read {path}: {error.strerror or error}"

@@ -14,7 +14,7 @@ from atombench.tasks.table import TASKS, find_task
 from atombench.tasks.task import Block
 from tests.conftest import ROOT
 
-CONFIGS = [path for path in sorted((ROOT / "config").glob("*.yaml")) if path.name not in ("datasets.yaml", "methods.yaml")]
+CONFIGS = [path for path in sorted((ROOT / "config").glob("*.yaml")) if not path.name.startswith(("datasets", "methods"))]
 
 
 class Range(BaseModel):

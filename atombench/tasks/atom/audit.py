@@ -41,7 +41,8 @@ class PartFindings(FrozenModel):
         ceiling: best fine recall@1 of answers from volume and pixels alone; None without a labelled section.
         ripple_ceiling: the same for empty sections.
         box_correlation: correlation of how often each box is correct here and in training; None if all are equally often.
-        rarest, commonest: fine recall@1 of the box that is correct least, or most, often in training, for every section.
+        rarest, commonest: fine recall@1 of the box that is correct least, or most, often in training, for every section; None
+            without training sections.
         chance: fine recall@1 of a random box.
         place_counts: sections by centre (i, j), flattened (E x E).
         depth_counts: sections by depth k (E).
@@ -64,8 +65,8 @@ class PartFindings(FrozenModel):
     ceiling: float | None
     ripple_ceiling: float | None
     box_correlation: float | None
-    rarest: float
-    commonest: float
+    rarest: float | None
+    commonest: float | None
     chance: float
     place_counts: list[int]
     depth_counts: list[int]
@@ -101,7 +102,7 @@ def audit(data: Curated, manifest: Manifest) -> BoardFindings:
     check_belongs(data.index.digest, manifest)
     volumes = data.volumes()
     frequencies = {part: _frequencies(manifest.parts[part].labels(manifest.grid).boxes) for part in SPLITS}
-    parts = {part: _audit_part(volumes, manifest, part, frequencies) for part in SPLITS}
+    parts = {part: _audit_part(volumes, manifest, part, frequencies) for part in SPLITS if len(manifest.parts[part])}
     return BoardFindings(
         task=manifest.board.task,
         dataset=manifest.dataset,
@@ -143,6 +144,10 @@ class Question:
 def few_positions(part: PartFindings) -> bool:
     """Return whether all volumes share a few positions, such as those of the released sampler."""
     return part.positions < 0.5 * part.sections and part.positions < 400
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else percent(share)
 
 
 QUESTIONS = (
@@ -199,12 +204,12 @@ QUESTIONS = (
     Question(
         "ceiling",
         "best fine recall@1 that answers from the images alone can have: equal sections of a volume get equal answers",
-        lambda part: "–" if part.ceiling is None else percent(part.ceiling),
+        lambda part: _percent(part.ceiling),
     ),
     Question(
         "found by ripple",
         "share of the empty sections that can be located by resampling ripple, with equal sections answered equally",
-        lambda part: "–" if part.ripple_ceiling is None else percent(part.ripple_ceiling),
+        lambda part: _percent(part.ripple_ceiling),
         lambda part: (part.ripple_ceiling or 0) > 0.05 and part.empty > 0.01,
     ),
     Question(
@@ -216,7 +221,7 @@ QUESTIONS = (
     Question(
         "commonest, rarest box",
         "fine recall@1 if every section is answered with the box that is correct most, or least, often in training; and chance",
-        lambda part: f"{percent(part.commonest)}, {percent(part.rarest)}; chance {percent(part.chance)}",
+        lambda part: f"{_percent(part.commonest)}, {_percent(part.rarest)}; chance {percent(part.chance)}",
     ),
     Question("background pixels", "mean share of the pixels of a section", lambda part: percent(part.background)),
 )
@@ -271,8 +276,8 @@ def _audit_part(
         ceiling=ceiling(volumes, manifest, part),
         ripple_ceiling=ceiling(volumes, manifest, part, empty_only=True),
         box_correlation=_correlation(trained_boxes, boxes),
-        rarest=float(boxes[trained_boxes.argmin()]),
-        commonest=float(boxes[trained_boxes.argmax()]),
+        rarest=float(boxes[trained_boxes.argmin()]) if len(training) else None,
+        commonest=float(boxes[trained_boxes.argmax()]) if len(training) else None,
         chance=float(boxes.mean()),
         place_counts=np.bincount(flat, minlength=edge**2).tolist(),
         depth_counts=np.bincount(depths, minlength=edge).tolist(),

@@ -22,13 +22,12 @@ from atombench.tasks.atom.manifest import Manifest
 from atombench.tasks.atom.metrics import Scored, Truth, reliability, scored
 from atombench.tasks.atom.poses import PoseErrors
 from atombench.tasks.atom.protocol import PRIMARY
-from atombench.tasks.atom.queries import damage_of
+from atombench.tasks.atom.queries import cut_from, damage_of
 from atombench.tasks.atom.ranking import first_correct
 from atombench.tasks.atom.secret import is_secret
 from atombench.tasks.atom.shown import Answer, Failure, Shown
 from atombench.tasks.task import Details
 from atombench.volumes.curated import Curated
-from atombench.volumes.volume_set import VolumeSet
 
 FAILURES = 4
 Array = NDArray[np.float64]
@@ -64,7 +63,7 @@ def details(
         bins = [ReliabilityBin(count=count, confidence=mean, right=right) for count, mean, right in table]
     shown = Shown(
         answers=case_answers(complete, truth, manifest),
-        failures=failures(complete, truth, manifest, data.volumes(), condition) if pictures else [],
+        failures=failures(complete, truth, manifest, data, condition) if pictures else [],
     )
     errors = {
         name: np.percentile(metric.values[labelled], np.arange(0, 101, 5)).tolist()
@@ -93,19 +92,19 @@ def case_answers(scores: Scored, truth: Truth, manifest: Manifest) -> list[Answe
     ]
 
 
-def failures(scores: Scored, truth: Truth, manifest: Manifest, volumes: VolumeSet, condition: str = CLEAN) -> list[Failure]:
+def failures(scores: Scored, truth: Truth, manifest: Manifest, data: Curated, condition: str = CLEAN) -> list[Failure]:
     """Return up to `FAILURES` labelled sections for which the best box is wrong, with pictures; none on a secret board.
 
     Sections are shown as the method saw them under the condition; the planes are those of the undamaged volume.
     """
-    boxes, grid = scores.boxes.reshape(-1, BOXES), manifest.grid
+    boxes, grid, volumes = scores.boxes.reshape(-1, BOXES), manifest.grid, data.volumes()
     best = boxes.argmax(axis=1)  # the first of equal scores, as in ranks
     rows = _failed_rows(best, truth, manifest)
     ranks, _ = first_correct(boxes[rows], truth.labels.boxes[rows])
     sections, poses = manifest.parts["test"].take(rows), _answered_poses(scores, truth, best[rows], rows, grid)
     degradation, records = damage_of(manifest, condition)
     seen = (sections.volume, sections.centres, sections.normals)
-    pixels = degradation.apply(volumes.volumes, *seen, grid, records.take(rows))
+    pixels = degradation.apply(cut_from(data, condition), *seen, grid, records.take(rows))
     failed = []
     for index, row in enumerate(rows):
         which, true, (centre, normal) = sections.volume[index], truth.centres[row], poses[index]

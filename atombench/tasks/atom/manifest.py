@@ -264,13 +264,13 @@ def draw_parts(dataset: str, ids: Sequence[str], splits: Sequence[str], split: s
     for part, rows in volumes_of_parts(dataset, splits, split).items():
         poses = [draws.draw(part, ids[row]) for row in rows]
         counts = [len(pose.centres) for pose in poses]
-        if not sum(counts):
+        if len(rows) and not sum(counts):
             msg = f"{dataset}: no {part} volume has a section that shows tissue (half of its pixels above {BACKGROUND})"
             raise DataError(msg)
         parts[part] = Sections(
             volume=np.repeat(rows, counts).astype(np.int32),
-            index=np.concatenate([np.arange(count, dtype=np.int32) for count in counts]),
-            centres=np.concatenate([pose.centres for pose in poses]),
-            normals=np.concatenate([pose.normals for pose in poses]),
+            index=np.concatenate([np.zeros(0, np.int32), *(np.arange(count, dtype=np.int32) for count in counts)]),
+            centres=np.concatenate([np.zeros((0, 3), np.int16), *(pose.centres for pose in poses)]),
+            normals=np.concatenate([np.zeros((0, 3)), *(pose.normals for pose in poses)]),
         )
     return parts

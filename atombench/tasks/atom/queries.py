@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from atombench import streams
 from atombench.records.board import CLEAN
+from atombench.tasks.atom.degradation.conditions import contrast_of
 from atombench.tasks.atom.degradation.damage import Degradation, Records
 from atombench.tasks.atom.geometry import BlockGrid
 from atombench.tasks.atom.labels import Labels
@@ -57,10 +58,10 @@ def query_order(manifest: Manifest) -> NDArray[np.int64]:
 
 
 def make_queries(data: Curated, manifest: Manifest, condition: str = CLEAN) -> Queries:
-    """Cut the test sections, and damage them as the condition says.
+    """Cut the test sections, from another contrast if the condition says so, and damage them.
 
     Raises:
-        DataError: the manifest was drawn for other volumes.
+        DataError: the manifest was drawn for other volumes, or they do not have the contrast.
         ConfigError: the condition is unknown.
     """
     check_belongs(data.index.digest, manifest)
@@ -68,11 +69,20 @@ def make_queries(data: Curated, manifest: Manifest, condition: str = CLEAN) -> Q
     order = query_order(manifest)
     sections = manifest.parts["test"].take(order)
     volume_index = np.searchsorted(rows, sections.volume)
-    chosen = data.volumes().volumes[rows]
+    searched = data.volumes().volumes[rows]
     degradation, records = damage_of(manifest, condition)
     poses = (volume_index, sections.centres, sections.normals)
-    pixels = degradation.apply(chosen, *poses, grid, records.take(order))
-    return Queries(grid, public_gathering(manifest.gathering), degradation.blurred(chosen), volume_index, pixels)
+    pixels = degradation.apply(cut_from(data, condition)[rows], *poses, grid, records.take(order))
+    return Queries(grid, public_gathering(manifest.gathering), degradation.blurred(searched), volume_index, pixels)
+
+
+def cut_from(data: Curated, condition: str) -> NDArray[np.float32]:
+    """Return the volumes (N, E, E, E) that the sections of a condition are cut from.
+
+    Raises:
+        DataError: the dataset does not have the contrast.
+    """
+    return data.volumes().in_contrast(contrast_of(condition))
 
 
 def damage_of(manifest: Manifest, condition: str) -> tuple[Degradation, Records]:
@@ -89,7 +99,7 @@ def ask(data: Curated, manifest: Manifest, condition: str = CLEAN) -> Asked:
     """Return the test queries under a condition, and the row of the test part that each shows.
 
     Raises:
-        DataError: the manifest was drawn for other volumes.
+        DataError: the manifest was drawn for other volumes, or they do not have the contrast of the condition.
         ConfigError: the condition is unknown.
     """
     queries = make_queries(data, manifest, condition)

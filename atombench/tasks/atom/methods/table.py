@@ -24,6 +24,7 @@ METHODS: dict[str, Entry] = {
         "control",
         False,
         "the best fixed answer on the training labels; sees no pixel",
+        fitted=True,
         required=True,
     ),
     "section-only": Entry(

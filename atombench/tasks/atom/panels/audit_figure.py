@@ -44,10 +44,12 @@ def audit_figure(boards: Sequence[BoardFindings]) -> str:
     for row, board in enumerate(boards, 1):
         parts = parts_of(board)
         for column, part in enumerate(("train", "test"), 1):
+            if part not in parts:
+                continue
             figure.add_trace(_positions(parts[part]), row=row, col=column)
             figure.update_xaxes(title="i", title_standoff=4, row=row, col=column)
             figure.update_yaxes(title="j", title_standoff=2, row=row, col=column)
-        for part in PART_COLOURS:
+        for part in (name for name in PART_COLOURS if name in parts):
             figure.add_trace(_depths(parts[part], part, first=row == 1), row=row, col=3)
         figure.update_xaxes(title="k", title_standoff=4, row=row, col=3)
         figure.add_trace(_shares(parts["test"]), row=row, col=4)
