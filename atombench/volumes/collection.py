@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atombench.errors import DataError
+from atombench.volumes.brain import extracted, robex_mask
 from atombench.volumes.fetch import SourceFile, find_folder
 from atombench.volumes.image import Image
 from atombench.volumes.partition import assign_partition
@@ -62,7 +63,7 @@ class Collection:
         if row.unlisted_images == "skip" and row.table is not None:
             entries, _ = self._roster(row, names, folder / row.table)
             names = [name for entry in entries for name in entry.files]
-        names += [name for name in self._contrast_files(row, names) if name not in names]
+        names += [name for name in self._further_files(row, names) if name not in names]
         if sums is not None and (unlisted := [name for name in names if name not in sums]):
             msg = f"{folder / str(row.checksums)} does not list {', '.join(unlisted[:5])}"
             raise DataError(msg)
@@ -102,7 +103,7 @@ class Collection:
         Raises:
             DataError: a file cannot be read, or a contrast has another grid.
         """
-        image = self.load(row, [files[name] for name in entry.files])
+        image = self._brain(row, entry, self.load(row, [files[name] for name in entry.files]), files)
         contrasts = {}
         for contrast, name in self._contrasts(row, entry.files[0]).items():
             other = self.load(row, [files[name]])
@@ -123,15 +124,35 @@ class Collection:
             contrasts=contrasts,
         )
 
+    def _brain(self, row: CollectionRow, entry: Entry, image: Image, files: dict[str, Path]) -> Image:
+        """Return the brain of an image if the row asks for it, else the image."""
+        if not isinstance(row, NiftiFolderRow) or row.brain is None:
+            return image
+        name = entry.files[0]
+        if row.brain_mask is None:
+            return extracted(image, robex_mask(image, name), name)
+        mask = self.load(row, [files[self._filled(row, row.brain_mask, name)]])
+        if not _same_place(mask, image):
+            msg = f"the mask of {name} is not on its grid"
+            raise DataError(msg)
+        return extracted(image, mask.voxels > 0, name)
+
     def _contrasts(self, row: CollectionRow, name: str) -> dict[str, str]:
         """Return the file of each other contrast of the image with this file name."""
-        key = self.key(row, name)
-        if not isinstance(row, NiftiFolderRow) or key is None:
+        if not isinstance(row, NiftiFolderRow):
             return {}
-        return {contrast: path.format(subject=key[0], session=key[1]) for contrast, path in row.contrasts.items()}
+        return {contrast: self._filled(row, path, name) for contrast, path in row.contrasts.items()}
 
-    def _contrast_files(self, row: CollectionRow, names: list[str]) -> list[str]:
-        return sorted({file for name in names for file in self._contrasts(row, name).values()})
+    def _filled(self, row: CollectionRow, path: str, name: str) -> str:
+        """Return a path with subject and session of the image with this file name."""
+        subject, session = self.key(row, name) or ("", "")
+        return path.format(subject=subject, session=session)
+
+    def _further_files(self, row: CollectionRow, names: list[str]) -> list[str]:
+        """Return the contrasts and masks of images."""
+        if not isinstance(row, NiftiFolderRow):
+            return []
+        return sorted({self._filled(row, path, name) for name in names for path in row.further_images})
 
     def _partitioned(self, row: CollectionRow, files: dict[str, Path]) -> tuple[list[Entry], dict[str, str], list[str]]:
         """Return all entries, the split of each that is kept, and the problems.

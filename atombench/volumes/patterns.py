@@ -28,7 +28,8 @@ def fitting(pattern: str, folder: Path) -> Iterator[Path]:
 def key_of_name(pattern: str, name: str) -> tuple[str, str] | None:
     """Return subject and session in a name, or None if it does not match; the session is empty where there is none."""
     match = _regular(pattern).fullmatch(name)
-    return (match["subject"], match.groupdict().get("session") or "") if match else None
+    found = match.groupdict() if match else {}
+    return (found["subject"], found.get("session") or "") if "subject" in found else None
 
 
 @cache

@@ -227,6 +227,9 @@ def is_inside(path: str) -> bool:
     return not any(part in ("", ".", "..") for part in path.split("/"))
 
 
+ROBEX = "robex"
+
+
 class NiftiFolderRow(PatternRow):
     """A plain folder of NIfTI files."""
 
@@ -236,14 +239,30 @@ class NiftiFolderRow(PatternRow):
         description="images of the same subjects in other contrasts, on the same grid: paths with {subject} and {session}",
     )
 
-    @field_validator("contrasts")
-    @classmethod
-    def _are_paths(cls, contrasts: dict[str, str]) -> dict[str, str]:
-        for path in contrasts.values():
+    brain: str | None = Field(
+        default=None,
+        description="brain mask: a path with {subject} and {session}, or `robex` to find it; the image is cropped to it",
+    )
+
+    @model_validator(mode="after")
+    def _are_paths(self) -> NiftiFolderRow:
+        for path in (*self.contrasts.values(), *([self.brain] if self.brain else [])):
             if set(re.findall(r"\{([^{}]*)\}", path)) - {"subject", "session"} or "*" in path or not is_inside(path):
                 msg = f"expected a path inside the folder, with {{subject}} and {{session}} but without *, got {path!r}"
                 raise ValueError(msg)
-        return contrasts
+        if self.contrasts and self.brain:
+            raise ValueError("contrasts of extracted brains are not supported; extract them before")
+        return self
+
+    @property
+    def further_images(self) -> tuple[str, ...]:
+        """Paths of the other contrasts and of the brain masks."""
+        return (*self.contrasts.values(), *([self.brain_mask] if self.brain_mask else []))
+
+    @property
+    def brain_mask(self) -> str | None:
+        """Path of the brain masks; None if there are none."""
+        return None if self.brain == ROBEX else self.brain
 
 
 class DicomRow(PatternRow):
