@@ -50,6 +50,7 @@ rule board:
             category="Leaderboard",
         ),
         comparisons="results/board/comparisons.csv",
+        conditions="results/board/conditions.csv",
         strata="results/board/strata.csv",
         methods="results/board/methods.html",
         audits="results/board/audit.html",

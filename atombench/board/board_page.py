@@ -11,6 +11,7 @@ from markupsafe import Markup
 from atombench.audit.record import BoardFindings, Line
 from atombench.board import figures
 from atombench.board.breakdown import Cell
+from atombench.board.changes import Change
 from atombench.board.columns import Column
 from atombench.board.shown import Shown
 from atombench.pages.axis import Axis
@@ -45,6 +46,7 @@ class BoardContent:
         figures: all figures except those across conditions.
         summary: sentence about the board, written by the task.
         clusters: plural name of the resampled clusters.
+        preview: pictures of queries under the conditions of the task; empty if there are none.
         cases: whether a page with cases exists.
         secret: whether the board is secret.
         left_out: records that cannot be shown, with the reason.
@@ -67,6 +69,7 @@ class BoardContent:
     figures: Sequence[Figure]
     summary: str
     clusters: str
+    preview: Markup
     cases: bool
     secret: bool
     left_out: Sequence[str] = ()
@@ -81,6 +84,20 @@ class BoardContent:
             "queries": max((number.queries for number in known), default=0),
             "ranked": max((number.queries for number in ranked), default=0),
         }
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Results of a board under its other conditions.
+
+    Attributes:
+        levels: rows by family and level of the condition.
+        changes: condition, address of its page, and changes from the clean board by method: of this condition, or of all if
+            this is the clean board.
+    """
+
+    levels: Mapping[str, Mapping[int, Sequence[Row]]]
+    changes: Sequence[tuple[str, str, Mapping[str, Change]]] = ()
 
 
 def make_figures(rows: Sequence[Row], records: Sequence[Record], spec: MetricSpec) -> list[Figure]:
@@ -98,12 +115,12 @@ def chance_of(rows: Sequence[Row]) -> Row | None:
     return next((row for row in rows if row.status == "theory"), None)
 
 
-def board_page(board: BoardContent, levels: Mapping[str, Mapping[int, Sequence[Row]]]) -> str:
-    """Return the page as HTML; `levels` holds rows by family and level of the condition."""
+def board_page(board: BoardContent, conditions: Conditions) -> str:
+    """Return the page of a board under one condition as HTML."""
     drawn, chance = figures.chosen(board.rows, board.controls), chance_of(board.rows)
     severity = [
         figures.severity_figure(rows, name, board.spec, board.controls)
-        for name, rows in (levels or {"the condition": {}}).items()
+        for name, rows in (conditions.levels or {"the condition": {}}).items()
     ]
     drawings = [*severity, *board.figures]
     present = {row.method.split("@")[0] for row in board.rows}
@@ -115,6 +132,7 @@ def board_page(board: BoardContent, levels: Mapping[str, Mapping[int, Sequence[R
         lines=[(row, board.shown[row.key]) for row in board.rows],
         figures=sorted(drawings, key=lambda figure: not figure.content),
         drawn=[row.method for row in drawn],
+        changes=conditions.changes,
         flagged=flagged(board.audit),
         chance=chance,
         missing=[name for name in board.controls if name not in present],

@@ -8,7 +8,7 @@ from typing import Any
 
 from atombench.pages.axis import LOWEST_SHARE, with_unit
 from atombench.pages.figure import NEUTRAL, Figure, line, make_axis, make_figure, percent_axis, point, safe, share_axis
-from atombench.pages.row import Row
+from atombench.pages.row import Number, Row
 from atombench.records.metric import MetricSpec
 from atombench.records.record import Record, first_runs
 
@@ -66,8 +66,8 @@ def hover_format(spec: MetricSpec) -> str:
 def severity_figure(levels: Mapping[int, Sequence[Row]], family: str, spec: MetricSpec, controls: Sequence[str]) -> Figure:
     """Return the figure of score against severity of a condition; severity 0 is clean."""
     key = "severity-" + hashlib.sha256(family.encode()).hexdigest()[:8]
-    caption = f"{spec.heading} of the same queries against the severity of {family}; 0 is clean."
-    head = (key, "Score against severity", caption)
+    caption = f"{spec.heading} of the same queries against the severity of {family}, with 95 % intervals; 0 is clean."
+    head = (key, f"Score against severity of {family}", caption)
     if len(levels) < 2:
         return Figure(*head, "", "this board has results at one severity only")
     methods = list(dict.fromkeys(row.method for rows in levels.values() for row in chosen(rows, controls)))
@@ -78,9 +78,17 @@ def severity_figure(levels: Mapping[int, Sequence[Row]], family: str, spec: Metr
         }
         values = [row.primary.value for row in by_level.values() if row.primary]
         hover = f"{safe(method)}: %{{y{hover_format(spec)}}} at severity %{{x}}"
-        traces.append(line(next(iter(by_level.values())), number, list(by_level), values, hover))
+        trace = line(next(iter(by_level.values())), number, list(by_level), values, hover)
+        traces.append({**trace, "error_y": _whiskers([row.primary for row in by_level.values() if row.primary])})
     axes = {"xaxis": make_axis(f"severity of {safe(family)}", dtick=1), "yaxis": value_axis(spec, spec.heading)}
     return make_figure(head, traces, axes)
+
+
+def _whiskers(numbers: Sequence[Number]) -> dict[str, Any]:
+    """Return the 95 % intervals of numbers as error bars."""
+    above = [(number.value if number.high is None else number.high) - number.value for number in numbers]
+    below = [number.value - (number.value if number.low is None else number.low) for number in numbers]
+    return {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "thickness": 1, "width": 2}
 
 
 def curve_figure(rows: Sequence[Row], records: Sequence[Record], spec: MetricSpec) -> Figure:

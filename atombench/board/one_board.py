@@ -9,8 +9,9 @@ from itertools import groupby
 from markupsafe import Markup
 
 from atombench.audit.record import BoardFindings
-from atombench.board.board_page import BoardContent, board_page, chance_of, make_figures
+from atombench.board.board_page import BoardContent, Conditions, board_page, chance_of, make_figures
 from atombench.board.breakdown import by_stratum, stratum_table
+from atombench.board.changes import Change, change_table, changes_of
 from atombench.board.columns import axis_of, columns_of
 from atombench.board.downloads import board_bibtex, board_json
 from atombench.board.figures import chosen
@@ -29,6 +30,8 @@ from atombench.records.confirmations import Confirmed
 from atombench.records.metric import MetricSpec
 from atombench.records.record import Record, first_runs
 from atombench.records.run_list import LostRun, RunEntry, load_setting
+from atombench.records.verdicts import complete_samples
+from atombench.statistics.bootstrap import Sample
 from atombench.tasks.table import find_task
 from atombench.tasks.task import Task, spec_of
 from atombench.volumes.registry import DatasetRow, is_open
@@ -121,12 +124,33 @@ class _Draft:
 
     built: BuiltSetting
     content: BoardContent
+    samples: Mapping[str, Sequence[Sample]] = field(repr=False)  # of the primary metric, by method
 
 
 def build_board(jobs: Sequence[BoardJob]) -> list[BuiltSetting]:
     """Build all settings of one board; the page of each shows the scores under all conditions."""
     drafts = [_draft(job) for job in jobs]
-    return [_with_page(draft, job.staging, _levels(draft, drafts)) for draft, job in zip(drafts, jobs, strict=True)]
+    changes = _changes(drafts)
+    built = []
+    for draft, job in zip(drafts, jobs, strict=True):
+        slug, setting = draft.built.place.slug, draft.built.place.setting
+        table = change_table(setting.key, changes.get(slug, {}))
+        job.staging.keep("conditions.csv", slug, csv_lines(table))
+        shown = changes if draft.built.place.clean else {slug: changes.get(slug, {})}
+        built.append(_with_page(draft, job.staging, Conditions(_levels(draft, drafts), _named(shown, drafts))))
+    return built
+
+
+def _changes(drafts: Sequence[_Draft]) -> dict[str, dict[str, Change]]:
+    """Return the changes from the clean setting of one board, by address of the setting, then by method."""
+    clean = next((draft.samples for draft in drafts if draft.built.place.clean), {})
+    return {draft.built.place.slug: changes_of(clean, draft.samples) for draft in drafts if not draft.built.place.clean}
+
+
+def _named(changes: Mapping[str, dict[str, Change]], drafts: Sequence[_Draft]) -> list[tuple[str, str, dict[str, Change]]]:
+    """Return condition, address and changes of the settings that have some."""
+    conditions = {draft.built.place.slug: draft.built.place.setting.condition for draft in drafts}
+    return [(conditions[slug], slug, of_methods) for slug, of_methods in changes.items() if of_methods]
 
 
 def _draft(job: BoardJob) -> _Draft:
@@ -165,7 +189,7 @@ def _draft(job: BoardJob) -> _Draft:
         picture=panels.picture(job.place, content.audit) if content.audit else None,
         left_out=left_out,
     )
-    return _Draft(built, content)
+    return _Draft(built, content, complete_samples(records, content.spec.protocol, content.spec.name))
 
 
 def panels_of(task: Task) -> Panels:
@@ -228,14 +252,15 @@ def _content(
         figures=[*panels.figures(drawn, chance_of(rows)), *make_figures(drawn, records, spec)],
         summary=panels.summary(rows, audit),
         clusters=panels.clusters,
+        preview=panels.preview(audit) if audit else Markup(""),
         cases=bool(audit and audit.pictures),
         secret=job.secret,
         left_out=left_out,
     )
 
 
-def _with_page(draft: _Draft, stage: Staging, levels: Mapping[str, Mapping[int, Sequence[Row]]]) -> BuiltSetting:
-    page = stage.write(f"boards/{draft.built.place.slug}.html", board_page(draft.content, levels))
+def _with_page(draft: _Draft, stage: Staging, conditions: Conditions) -> BuiltSetting:
+    page = stage.write(f"boards/{draft.built.place.slug}.html", board_page(draft.content, conditions))
     return replace(draft.built, files=[page, *draft.built.files])
 
 

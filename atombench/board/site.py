@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from atombench.audit.record import BoardFindings
-from atombench.board import breakdown, standings, tables
+from atombench.board import breakdown, changes, standings, tables
 from atombench.board.cards import Findings, audit_lines, current, make_cards
 from atombench.board.method_page import MethodJob, MethodOnBoard, make_method
 from atombench.board.one_board import BoardJob, BuiltSetting, build_board, panels_of
@@ -36,7 +36,12 @@ T = TypeVar("T")
 R = TypeVar("R")
 PIECES = 10  # pieces of work per process, for an even load
 MANY = 500  # number of records from which several processes are faster than one
-HEADINGS = {"results.csv": tables.COLUMNS, "comparisons.csv": standings.COLUMNS, "strata.csv": breakdown.COLUMNS}
+HEADINGS = {
+    "results.csv": tables.COLUMNS,
+    "comparisons.csv": standings.COLUMNS,
+    "conditions.csv": changes.COLUMNS,
+    "strata.csv": breakdown.COLUMNS,
+}
 FOLDERS = ("boards", "methods", "cases", "datasets")
 ENDINGS = (".html", ".csv", ".json", ".bib")
 
@@ -82,7 +87,7 @@ def build_site(content: SiteContent, out: Path, processes: int = 1) -> None:
     with _steady(), staging(out) as stage, _workers(processes if many else 1, content) as work:
         plan = _plan(content, findings, {card.found.digest: card.link for card in cards}, stage)
         made = tracked(work(build_board, plan.groups), len(plan.groups), "boards", "group")
-        boards = sorted((board for group in made for board in group), key=lambda board: board.place.slug)
+        boards = sorted((board for group in made for board in group), key=_order)
         left_out = [*content.left_out, *plan.unknown, *(note for board in boards for note in board.left_out)]
         for note in left_out:
             logger.warning("omitted: %s", note)
@@ -99,6 +104,12 @@ def build_site(content: SiteContent, out: Path, processes: int = 1) -> None:
         names += [stage.write(f"assets/{name}", text) for name, text in _assets(over).items()]
         stage.move(names, out)
     _remove_others(out, set(names))
+
+
+def _order(board: BuiltSetting) -> tuple[str, int, str, bool, str]:
+    """Return the sort key of a setting: the headline boards of each task first, and clean before other conditions."""
+    name = board.place.setting.board
+    return (name.task, find_task(name.task).position(name), board.place.dataset, not board.place.clean, board.place.slug)
 
 
 def _pages(over: Overview) -> Iterator[tuple[str, str]]:

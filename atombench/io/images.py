@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 import io
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 def grey(values: NDArray[Any]) -> NDArray[np.uint8]:
@@ -24,8 +27,13 @@ def as_png(values: NDArray[Any]) -> str:
     """Return intensities (rows, columns) as a grey PNG in base64, one pixel each."""
     from PIL import Image
 
+    return png_text(Image.fromarray(grey(values)))
+
+
+def png_text(image: Image.Image) -> str:
+    """Return an image as PNG in base64."""
     stream = io.BytesIO()
-    Image.fromarray(grey(values)).save(stream, "PNG", optimize=True)
+    image.save(stream, "PNG", optimize=True)
     return base64.b64encode(stream.getvalue()).decode()
 
 

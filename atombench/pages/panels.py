@@ -67,6 +67,10 @@ class Panels:
         """Return the page with cases of a board; None if the audit has no cases."""
         return None
 
+    def preview(self, audit: BoardFindings) -> Markup:
+        """Return pictures of queries of a board under its conditions; empty if there are none."""
+        return Markup("")
+
     def picture(self, place: Place, audit: BoardFindings) -> Picture | None:
         """Return a picture of a query of a board for the start page; None if there is none."""
         return None

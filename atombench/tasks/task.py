@@ -253,6 +253,10 @@ class Task:
         """Return the title of a board for display."""
         return board.name
 
+    def position(self, board: Board) -> int:
+        """Return the position of a board among those of the task on pages; the headline boards have 0."""
+        return 0
+
     def secret(self, board: Board) -> bool:
         """Return whether pages and records must not reveal the labels of a board."""
         return False

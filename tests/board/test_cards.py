@@ -83,7 +83,7 @@ def test_a_card_shows_pictures_and_names_only_if_the_registry_allows_it(rows: di
     record = example("constant", own=Shown(failures=[failure]).model_dump())
     out = site_of(tmp_path, of_manifest(record, hard.manifest), datasets=rows, findings=audits)
     pages = [path.read_text() for path in out.rglob("*") if path.suffix in (".html", ".csv")]
-    assert len(pages) == 12
+    assert len(pages) == 13
     assert not list((out / "cases").iterdir())
     assert not any(word in page for page in pages for word in ("data:image", "v0000", "v0008", "toy.npz"))
     assert any("the licence of the data does not allow it" in page for page in pages)

@@ -88,7 +88,7 @@ def test_unreadable_records_are_reported_and_the_others_are_shown(tmp_path: Path
     assert "has changed since it was listed" in (out / HARD).read_text()
     for number in range(4):
         (tmp_path / f"records/{number}/record.json").unlink()
-    with pytest.raises(DataError, match="no records to show; atom/toy/easy"):
+    with pytest.raises(DataError, match="no records to show; atom/toy/hard"):
         build(entries, tmp_path / "none", datasets={})
     assert not (tmp_path / "none").exists()
 

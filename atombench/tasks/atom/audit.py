@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from atombench.audit.record import BoardFindings, Line
 from atombench.audit.tables import percent
-from atombench.io.images import as_bytes
+from atombench.io.images import as_bytes, png_text
 from atombench.io.schema import FrozenModel
 from atombench.tasks.atom.cases import case_rows
 from atombench.tasks.atom.ceiling import ceiling
+from atombench.tasks.atom.degradation.preview import preview
 from atombench.tasks.atom.manifest import Manifest, Sections, check_belongs
 from atombench.tasks.atom.sections import cut, cut_sections
 from atombench.volumes.curated import Curated
@@ -21,6 +22,7 @@ from atombench.volumes.volume_set import BACKGROUND, SPLITS, VolumeSet
 
 CORRELATED = 0.2  # correlation of box frequencies above which a board is flagged
 CHUNK = 65536  # sections cut together
+PREVIEWED, PREVIEW_SEVERITY = 8, 3  # sections on the contact sheet of a board, and the severity of the steps shown alone
 
 
 class PartFindings(FrozenModel):
@@ -112,7 +114,10 @@ def audit(data: Curated, manifest: Manifest) -> BoardFindings:
         lines=lines_of(parts["test"]),
         numbers={part: _numbers(findings) for part, findings in parts.items()},
         own={part: findings.model_dump() for part, findings in parts.items()},
-        pictures={"cases": [case.model_dump() for case in _cases(volumes, manifest)]},
+        pictures={
+            "cases": [case.model_dump() for case in _cases(volumes, manifest)],
+            "preview": png_text(preview(data, manifest, PREVIEWED, PREVIEW_SEVERITY)),
+        },
     )
 
 

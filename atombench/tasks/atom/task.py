@@ -11,7 +11,7 @@ from atombench.engine.secret_key import read_key
 from atombench.records.board import Board
 from atombench.records.metric import STRICT
 from atombench.tasks.atom.answers import FIELDS, KEPT_FIELDS
-from atombench.tasks.atom.board import AtomBlock, AtomBoard
+from atombench.tasks.atom.board import GATHERINGS, NAME, AtomBlock, AtomBoard
 from atombench.tasks.atom.degradation.conditions import CONDITIONS
 from atombench.tasks.atom.methods.table import METHODS
 from atombench.tasks.atom.protocol import PRIMARY, PROTOCOL
@@ -77,6 +77,12 @@ class Atom(Task):
     def board_title(self, board: Board) -> str:
         """Return the title of a board for display."""
         return AtomBoard.of(board).title
+
+    def position(self, board: Board) -> int:
+        """Return the position of the gathering: sections that show tissue come first, boards with an invalid name last."""
+        match = NAME.fullmatch(board.name)
+        gathering = match["gathering"] if match else ""
+        return GATHERINGS.index(gathering) if gathering in GATHERINGS else len(GATHERINGS)
 
     def secret(self, board: Board) -> bool:
         """Return whether test poses are drawn with a maintainer's key."""

@@ -1,20 +1,25 @@
 """Sections of another contrast, sought in volumes that only serve for testing."""
 
+import base64
+import io
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from atombench.commands import train
 from atombench.engine.contract import Resources
 from atombench.errors import DataError
-from atombench.tasks.atom.audit import audit, parts_of
+from atombench.tasks.atom.audit import PREVIEWED, audit, parts_of
 from atombench.tasks.atom.board import AtomBoard
 from atombench.tasks.atom.degradation.conditions import CONDITIONS, CONTRASTS
+from atombench.tasks.atom.degradation.preview import contact_sheet, strips
 from atombench.tasks.atom.details import details
 from atombench.tasks.atom.manifest import Manifest, make_manifest
 from atombench.tasks.atom.metrics import make_truth, score
+from atombench.tasks.atom.panels import PANELS
 from atombench.tasks.atom.queries import make_queries, query_order
 from atombench.tasks.atom.sections import cut
 from atombench.tasks.atom.task import ATOM
@@ -82,3 +87,14 @@ def test_nothing_is_trained_on_a_dataset_for_testing_only(
     out = {name: tmp_path / name for name in ("out", "curve", "cost")}
     with pytest.raises(DataError, match=f"has no training queries; train {method} on another dataset"):
         train.run("atom/toy/tissue-none-x1", method, tmp_path, tmp_path / "m.parquet", **out)
+
+
+def test_the_audit_of_a_board_holds_a_contact_sheet_with_the_contrasts_of_the_data(data: Curated, manifest: Manifest) -> None:
+    findings = audit(data, manifest)
+    sheet = Image.open(io.BytesIO(base64.b64decode(findings.pictures["preview"])))
+    rows = strips(data, manifest, PREVIEWED, 3)
+    assert [row.label for row in rows].count("from-t2") == 1
+    assert sheet.size == contact_sheet(rows).size
+    shown = PANELS.preview(findings)
+    assert findings.pictures["preview"] in shown
+    assert PANELS.preview(findings.redacted()) == ""

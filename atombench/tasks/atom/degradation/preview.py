@@ -1,4 +1,4 @@
-"""Contact sheet of test sections: clean, after each step alone, and after all steps at every severity."""
+"""Contact sheet of test sections: clean, after each step alone, after all steps at every severity, and in other contrasts."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from PIL import Image, ImageDraw, ImageFont
 from atombench import streams
 from atombench.io.images import grey
 from atombench.records.board import CLEAN
-from atombench.tasks.atom.degradation.conditions import HISTOLOGY, STEPS
+from atombench.tasks.atom.degradation.conditions import CONTRASTS, HISTOLOGY, SOURCE, STEPS
 from atombench.tasks.atom.degradation.damage import Degradation
 from atombench.tasks.atom.degradation.step import SEVERITIES
 from atombench.tasks.atom.manifest import Manifest
-from atombench.tasks.atom.queries import damage_of
+from atombench.tasks.atom.queries import cut_from, damage_of
 from atombench.tasks.atom.sections import cut
 from atombench.volumes.curated import Curated
 
@@ -48,11 +48,12 @@ def strips(data: Curated, manifest: Manifest, count: int, severity: int) -> list
     sections, volumes = part.take(rows), data.volumes().volumes
     alone = [name for name in STEPS if name != "blur"]  # blur changes the volume only
     conditions = [CLEAN, *(f"{name}-{severity}" for name in alone), *(f"{HISTOLOGY}-{level}" for level in SEVERITIES)]
+    conditions += [f"{SOURCE}{contrast}" for contrast in CONTRASTS if contrast in data.index.contrasts]
     shown = []
     for condition in conditions:
         degradation, records = damage_of(manifest, condition)
         poses = (sections.volume, sections.centres, sections.normals)
-        pixels = degradation.apply(volumes, *poses, manifest.grid, records.take(rows))
+        pixels = degradation.apply(cut_from(data, condition), *poses, manifest.grid, records.take(rows))
         shown.append(Strip(_label(condition, degradation), pixels))
     blurred = Degradation.under(f"blur-{severity}", manifest.grid).blurred(volumes[np.unique(sections.volume)])
     place = np.searchsorted(np.unique(sections.volume), sections.volume)

@@ -94,6 +94,11 @@ class AtomPanels(Panels):
         case = max(cases, key=lambda some: interest[some.section])
         return Picture(case_picture(case), CAPTION.format(place.slug, place.title), interest[case.section])
 
+    def preview(self, audit: BoardFindings) -> Markup:
+        """Return the contact sheet of a board's test sections under the conditions."""
+        sheet = audit.pictures.get("preview", "")
+        return Markup(rendered(HERE, "preview.html.j2", sheet=sheet)) if sheet else Markup("")
+
     def failures(self, record: Record) -> Markup:
         """Return sections that a run located wrongly, as pictures."""
         failures = Shown.model_validate(record.own).failures

@@ -8,7 +8,7 @@ import torch
 from scipy import ndimage
 
 from atombench.errors import ConfigError
-from atombench.tasks.atom.degradation.conditions import CONDITIONS, STEPS, parse
+from atombench.tasks.atom.degradation.conditions import CONDITIONS, CONTRASTS, STEPS, parse
 from atombench.tasks.atom.degradation.contrast import Contrast
 from atombench.tasks.atom.degradation.damage import KINDS, Degradation, Records, sample
 from atombench.tasks.atom.degradation.field import KNOTS, Field
@@ -202,8 +202,9 @@ def test_random_numbers_are_shared_by_all_severities() -> None:
 
 
 def test_conditions_are_all_steps_at_five_severities_together_and_alone() -> None:
-    assert len(CONDITIONS) == 1 + 5 * (1 + len(STEPS)) == 66
+    assert len(CONDITIONS) == 1 + 5 * (1 + len(STEPS)) + len(CONTRASTS) == 71
     assert set(KINDS) | {"blur"} == set(STEPS)
+    assert parse("from-t2") == ((), 0)
     assert parse("clean") == ((), 0)
     assert parse("histology-2") == (STEPS, 2)
     with pytest.raises(ConfigError, match="unknown condition of atom 'histology-6'; did you mean 'histology-5'"):
