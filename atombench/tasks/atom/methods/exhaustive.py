@@ -30,6 +30,7 @@ from atombench.volumes.volume_set import BACKGROUND
 
 Prepare = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 Costs = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
+CHUNK = 16384  # candidates compared together, so that their costs take little memory
 FLAT = 1e-6  # length of centred pixels below which a section counts as equal throughout
 
 
@@ -89,11 +90,10 @@ class Exhaustive:
                     shown = _showing_tissue(volume, voxels, grid) if tissue_only else everywhere
                     if not len(shown):
                         continue
-                    candidates = volume[voxels[:, shown] if tissue_only else voxels]
-                    nearest, cost = _nearest(costs(queried[rows], candidates))
+                    nearest, cost = _nearest(costs, queried[rows], volume, voxels, shown)
                     better = cost < best[rows]
                     best[rows] = np.where(better, cost, best[rows])
-                    chosen[:, rows] = np.where(better, [np.full_like(nearest, number), shown[nearest]], chosen[:, rows])
+                    chosen[:, rows] = np.where(better, [np.full_like(nearest, number), nearest], chosen[:, rows])
         return contract.Answers(
             centres=centres[chosen[1]].astype(np.float64),
             normals=normals[chosen[0]],
@@ -125,10 +125,27 @@ def _showing_tissue(volume: NDArray[np.float64], voxels: NDArray[np.intp], grid:
     return enough[show_tissue(volume[core[:, enough]], axis=0)]
 
 
-def _nearest(costs: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return the best candidate of each query, and its cost; costs (Q, C)."""
-    nearest = costs.argmin(axis=1)
-    return nearest, costs[np.arange(len(costs)), nearest]
+def _nearest(
+    costs: Costs, queried: NDArray[np.float64], volume: NDArray[np.float64], voxels: NDArray[np.intp], shown: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the first of the best candidates of each query, and its cost; each (Q,).
+
+    Args:
+        costs: cost of every query (Q) and candidate (C).
+        queried: prepared queries.
+        volume: ((E + 2)^3,).
+        voxels: points of all candidates, (P, E^3).
+        shown: numbers of the candidates that are considered, ascending.
+    """
+    best, nearest = np.full(len(queried), np.inf), np.zeros(len(queried), dtype=np.int64)
+    for first in range(0, len(shown), CHUNK):
+        part = shown[first : first + CHUNK]
+        found = costs(queried, volume[np.take(voxels, part, axis=1)])
+        place = found.argmin(axis=1)
+        cost = found[np.arange(len(found)), place]
+        nearest = np.where(cost < best, part[place], nearest)
+        best = np.minimum(cost, best)
+    return nearest, best
 
 
 def _ssd(queried: NDArray[np.float64], candidates: NDArray[np.float64]) -> NDArray[np.float64]:
