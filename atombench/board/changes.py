@@ -21,7 +21,7 @@ class Change:
     Attributes:
         clean: value on clean queries.
         value: value under the condition.
-        low, high: 95 % interval of `difference`, paired by cluster and seed.
+        low, high: 95 % interval of `difference`, paired by cluster and seed; NaN for a single cluster.
         clusters, seeds: numbers of clusters with queries and of seeds.
     """
 
@@ -49,8 +49,8 @@ def changes_of(clean: Mapping[str, Sequence[Sample]], here: Mapping[str, Sequenc
     before, after = (resampled_methods({name: runs[name] for name in names}) for runs in (clean, here))
     changes = {}
     for name, difference in zip(names, after - before, strict=True):
-        low, high = np.percentile(difference[np.isfinite(difference)], TAILS)
         sizes = int((here[name][0].counts > 0).sum()), len(here[name])
+        low, high = np.percentile(difference[np.isfinite(difference)], TAILS) if sizes[0] > 1 else (np.nan, np.nan)
         changes[name] = Change(point(clean[name]), point(here[name]), float(low), float(high), *sizes)
     return changes
 

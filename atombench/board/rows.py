@@ -143,18 +143,22 @@ def _row(
 
 
 def pooled(complete: Sequence[Record]) -> dict[Key, Number]:
-    """Return the mean of every metric over seeds; the metrics of a single run are taken over without a new bootstrap."""
+    """Return the mean of every metric over seeds; the metrics of a single run are taken over without a new bootstrap.
+
+    A single cluster has no interval, since nothing can be resampled.
+    """
     first: list[Metric] = complete[0].metrics if complete else []
     means = [Estimate(metric.value, metric.ci_low, metric.ci_high) for metric in first]
     if len(complete) > 1:
         runs = [{(metric.protocol, metric.metric): metric for metric in run.metrics} for run in complete]
         keys = [(metric.protocol, metric.metric) for metric in first]
         means = estimates([[run[key].sample() for run in runs if key in run] for key in keys])
-    return {
-        (metric.protocol, metric.metric): Number(mean.value, mean.low, mean.high, metric.n_clusters, metric.n_queries)
-        for metric, mean in zip(first, means, strict=True)
-        if math.isfinite(mean.value) and math.isfinite(mean.low) and math.isfinite(mean.high)
-    }
+    numbers = {}
+    for metric, mean in zip(first, means, strict=True):
+        if math.isfinite(mean.value) and math.isfinite(mean.low) and math.isfinite(mean.high):
+            low, high = (mean.low, mean.high) if metric.n_clusters > 1 else (None, None)
+            numbers[metric.protocol, metric.metric] = Number(mean.value, low, high, metric.n_clusters, metric.n_queries)
+    return numbers
 
 
 def _chance(task: Task, records: Sequence[Record]) -> list[Row]:

@@ -129,6 +129,13 @@ def test_changes_are_paired_by_cluster_and_seed() -> None:
     assert changes_of({"a": clean}, {"a": lower[:1]}) == {}, "a seed is missing"
 
 
+def test_a_single_cluster_has_a_difference_but_no_interval() -> None:
+    one = [Clustered.of(np.arange(8.0), np.zeros(8, np.int64), 1)]
+    (found,) = changes_of({"a": one}, {"a": [Clustered(one[0].sums - 8, one[0].counts)]}).values()
+    assert found.difference == pytest.approx(-1)
+    assert np.isnan([found.low, found.high]).all()
+
+
 def test_the_headline_board_is_listed_first_and_clean_before_damaged(tmp_path: Path) -> None:
     runs = [example("random", gathering=name) for name in ("easy", "hard", "tissue", "uniform")]
     out = site_of(tmp_path, *runs, example("random", gathering="tissue", condition="blur-1"))
