@@ -115,6 +115,7 @@ RECALLS = [
     ("strict", "coarse_recall@5"),
     ("strict", "mean_reciprocal_rank"),
     ("strict", "calibration_error"),
+    ("strict", "centre_hit"),
     ("strict", "centre_voxel"),
     ("strict", "centre_mm"),
     *((swap, f"fine_recall@{k}") for swap in ("volume-swap", "section-swap") for k in (1, 5, 10)),

@@ -26,6 +26,7 @@ from atombench.volumes.curated import Curated
 Array = NDArray[np.float64]
 PUBLISHED_DEPTHS = (1, 5)
 COARSE_DEPTHS = (1, 5)
+HIT = 1.5  # voxels at scale 1; a predicted centre within this distance is a hit
 CALIBRATION_BINS = 15
 
 
@@ -150,6 +151,7 @@ def strict(scores: Scored, truth: Truth, grid: BlockGrid) -> list[Values]:
         metrics.append(value("calibration_error", calibration_gaps(boxes, ranks == 1)))
     if scores.pose is not None:
         errors = pose_errors(scores.pose, (truth.centres, truth.normals), truth.spacing, grid)
+        metrics.append(value("centre_hit", errors.centre_voxel <= HIT * grid.scale))
         metrics += [value(name, error) for name, error in vars(errors).items() if np.isfinite(error[labelled]).all()]
     return metrics
 

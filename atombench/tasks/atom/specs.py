@@ -91,6 +91,15 @@ SPECS: tuple[MetricSpec, ...] = (
         meaning="expected calibration error of the confidence in the best box, in percent; lower is better",
         why_absent="this method's scores are not probabilities",
     ),
+    _hidden(
+        STRICT,
+        "centre_hit",
+        heading="centre hit",
+        column="hit",
+        has_chance=False,
+        why_absent=NO_POSE,
+        meaning="share of sections whose predicted centre is within 1.5 voxels of the true one, times the scale",
+    ),
     _error(
         "centre_voxel",
         "voxel",

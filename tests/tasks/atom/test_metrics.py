@@ -8,13 +8,15 @@ from atombench.engine.answers import Answers
 from atombench.errors import DataError
 from atombench.records.record import Metric
 from atombench.statistics.chance import chance_hit, chance_reciprocal_rank
+from atombench.tasks.atom.board import AtomBoard
 from atombench.tasks.atom.labels import Labels
-from atombench.tasks.atom.manifest import Manifest
+from atombench.tasks.atom.manifest import Manifest, make_manifest
 from atombench.tasks.atom.metrics import Truth, calibration_gaps, published, scored, strict
 from atombench.tasks.atom.ranking import first_correct
 from atombench.tasks.atom.task import ATOM
 from atombench.tasks.evaluate import evaluate
 from atombench.volumes.curated import Curated
+from tests.conftest import textured, volume_set
 
 
 def metrics(answers: Answers, manifest: Manifest, data: Curated) -> list[Metric]:
@@ -212,3 +214,18 @@ def test_only_the_published_oracle_metric_uses_labels_to_choose_blocks(toy_data:
     found = numbers(Answers(boxes=boxes.reshape(-1, 729).astype(np.float32)), toy_manifest, toy_data)
     assert found["published oracle_low@5"] > 0.9 * found["published high@5"]
     assert found["strict fine_recall@1"] < 0.2
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+def test_a_centre_is_hit_within_one_and_a_half_voxels_times_the_scale(scale: int) -> None:
+    data = Curated.of(volume_set((3, 2, 2), textured(7, 20 * scale)), f"cube{20 * scale}")
+    manifest = make_manifest(data, AtomBoard("hard", "none", scale))
+    sections = manifest.parts["test"]
+    labelled = sections.labels(manifest.grid).boxes.any(axis=1)
+    moved = sections.centres.astype(float)
+    near = np.arange(len(moved)) % 3 == 0
+    moved[:, 1] += np.where(near, 1.5 * scale, -1.5 * scale - 1e-6)
+    found = numbers(Answers(centres=moved, normals=sections.normals), manifest, data)
+    assert found["strict centre_hit"] == pytest.approx(near[labelled].mean())
+    boxes = numbers(Answers(boxes=np.ones((len(moved), 729), np.float32)), manifest, data)
+    assert "strict centre_hit" not in boxes
