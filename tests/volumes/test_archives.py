@@ -11,13 +11,14 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import numpy as np
 import pytest
 
 from atombench.commands import fetch as command
 from atombench.errors import ConfigError, DataError, FetchError
 from atombench.volumes.archives import unpacked
 from atombench.volumes.curate import curate
-from atombench.volumes.fetch import DATA_DIRS, read_receipt
+from atombench.volumes.fetch import DATA_DIRS, fetch, read_receipt
 from atombench.volumes.registry import CollectionRow, find_row
 from atombench.volumes.sources import reader_of
 from tests.conftest import ROOT
@@ -219,3 +220,27 @@ def test_the_shipped_archive_names_the_images_of_the_local_copy() -> None:
     assert public.same_subject == local.same_subject
     assert public.archives[0].md5 == "9d24dba78a72977dbd1d2e110310f31b"
     assert public.checksums is None
+
+
+def test_the_shipped_row_of_small_heads_takes_images_and_masks_from_its_archive(server: str, tmp_path: Path) -> None:
+    """The row `ixi-tiny` as it ships, but for the address and checksum of its archive."""
+    shipped = find_row("ixi-tiny", ROOT / "config/datasets.yaml")
+    assert isinstance(shipped, CollectionRow)
+    for name, array in zip(SUBJECTS, brains(10), strict=True):
+        mask = np.zeros_like(array)
+        mask[2:20, 3:18, 4:16] = 1
+        save_nifti(tmp_path / f"made/ixi_tiny/image/{name}_image.nii.gz", array)
+        save_nifti(tmp_path / f"made/ixi_tiny/label/{name}_label.nii.gz", mask)
+    content = as_zip(
+        {path.relative_to(tmp_path / "made").as_posix(): path.read_bytes() for path in (tmp_path / "made").rglob("*.gz")}
+    )
+    (tmp_path / "published/ixi_tiny.zip").write_bytes(content)
+    moved = {"url": f"{server}/ixi_tiny.zip?dl=1", "md5": hashlib.md5(content).hexdigest()}
+    row = shipped.model_copy(update={"archives": (shipped.archives[0].model_copy(update=moved),)})
+    found = unpacked(row, tmp_path / "downloads", download=True)
+    reader = reader_of(row.kind)
+    files = fetch(reader.sources(found), tmp_path / "downloads")
+    assert len(files) == 20
+    volumes = curate("ixi-tiny", reader.read(found, files), 20, row.mixed_shapes)
+    assert volumes.ids == tuple(SUBJECTS)
+    np.testing.assert_allclose(volumes.spacing[0], [2 * 17 / 19, 3 * 14 / 19, 4 * 11 / 19])
