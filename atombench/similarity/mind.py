@@ -1,0 +1,51 @@
+"""Modality independent neighbourhood descriptor (Heinrich et al., Med Image Anal 16, 2012), for small 2D images."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from array_api_compat import array_namespace
+
+from atombench.similarity.measure import TINY, AnyArray, flat
+from atombench.similarity.ssd import Ssd
+
+NEIGHBOURS = ((-1, 0), (1, 0), (0, -1), (0, 1))  # rows, columns
+
+
+class Mind:
+    """Minus the sum of squared differences of descriptors: how alike each patch is to its four neighbours in its own image.
+
+    A patch has 3 x 3 pixels, and images are continued beyond their border. The descriptor of a neighbour is exp(-D / V), with
+    D the mean squared difference of the two patches, and V the mean of D over the four neighbours; the largest is 1.
+    """
+
+    name: ClassVar[str] = "mind"
+
+    def features(self, images: AnyArray) -> AnyArray:
+        """Return the descriptors and the sum of their squares, (N, 4 * W * W + 1)."""
+        xp = array_namespace(images)
+        distances = [_smoothed((images - _moved(images, *step)) ** 2) for step in NEIGHBOURS]
+        mean = sum(distances) / len(distances)
+        found = [xp.exp(-distance / xp.clip(mean, TINY, None)) for distance in distances]
+        largest = found[0]
+        for other in found[1:]:
+            largest = xp.maximum(largest, other)
+        return Ssd().features(xp.concat([flat(descriptor / largest) for descriptor in found], axis=1)[:, :, None])
+
+    def scores(self, first: AnyArray, second: AnyArray) -> AnyArray:
+        """Return the similarity of all pairs, at most 0; (Q, C)."""
+        return Ssd().scores(first, second)
+
+
+def _moved(images: AnyArray, rows: int, columns: int) -> AnyArray:
+    """Return images (N, W, W) moved by at most one pixel along each axis; border pixels are repeated."""
+    xp, width = array_namespace(images), images.shape[1]
+    padded = xp.concat([images[:, :1], images, images[:, -1:]], axis=1)
+    padded = xp.concat([padded[:, :, :1], padded, padded[:, :, -1:]], axis=2)
+    return padded[:, 1 + rows : 1 + rows + width, 1 + columns : 1 + columns + width]
+
+
+def _smoothed(images: AnyArray) -> AnyArray:
+    """Return the mean of the 3 x 3 pixels around each pixel."""
+    columns = (_moved(images, 0, -1) + images + _moved(images, 0, 1)) / 3
+    return (_moved(columns, -1, 0) + columns + _moved(columns, 1, 0)) / 3
