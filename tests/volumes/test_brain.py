@@ -79,7 +79,7 @@ def test_a_head_of_unknown_position_and_a_failure_of_robex_are_reported() -> Non
         robex_mask(flat._replace(affine=None), "head")
 
 
-@pytest.mark.long
+@pytest.mark.thorough
 def test_robex_finds_the_brain_of_a_real_head() -> None:
     """Dice overlap with an independent segmentation of the same head, which a network made."""
     folders = [Path(part) / HEADS for part in os.environ.get("ATOMBENCH_DATA_DIRS", "").split(":") if part]
