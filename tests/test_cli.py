@@ -58,20 +58,15 @@ def test_fetch_refuses_an_unknown_dataset(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_fetch_without_network_names_the_folders_searched(tmp_path: Path) -> None:
-    offline = {"https_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9", "ATOMBENCH_DATA_DIRS": str(tmp_path)}
-    line = refused(atombench("fetch", "organmnist3d", "--out", tmp_path / "r.json", "--downloads", tmp_path / "d", **offline))
-    assert f"looked in {tmp_path}" in line
-    assert "download failed" in line
-    assert not (tmp_path / "r.json").exists()
-
-
-def test_a_local_file_with_a_wrong_checksum_is_reported_with_both_checksums(tmp_path: Path) -> None:
+def test_fetch_without_network_names_the_folders_searched_and_both_checksums_of_a_wrong_file(tmp_path: Path) -> None:
     (tmp_path / "vesselmnist3d.npz").write_bytes(b"not it")
     offline = {"https_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9", "ATOMBENCH_DATA_DIRS": str(tmp_path)}
     line = refused(atombench("fetch", "vesselmnist3d", "--out", tmp_path / "r.json", "--downloads", tmp_path / "d", **offline))
     assert f"has md5 {hashlib.md5(b'not it').hexdigest()}" in line
     assert "expected b41fd4f7e7e2feedddb201585ecafa1b" in line
+    assert f"looked in {tmp_path}" in line
+    assert "download failed" in line
+    assert not (tmp_path / "r.json").exists()
 
 
 def test_curate_refuses_a_missing_receipt(tmp_path: Path) -> None:

@@ -148,7 +148,10 @@ def test_a_collection_that_is_not_unpacked_says_what_to_do(server: str, tmp_path
         unpacked(row, tmp_path / "downloads")
 
 
-def test_a_wrong_checksum_is_refused_and_nothing_is_unpacked(server: str, tmp_path: Path) -> None:
+def test_a_wrong_checksum_is_refused_and_nothing_is_unpacked(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("atombench.volumes.fetch.RETRIES", 0)
     row = published(server, tmp_path, "a.tar", as_tar(images(tmp_path / "made")), md5="0" * 32)
     with pytest.raises(FetchError, match=r"no valid copy of a\.tar"):
         unpacked(row, tmp_path / "downloads", download=True)
