@@ -184,7 +184,7 @@ def _check_training(block: Block, run: RunConfig, source: str, rows: Mapping[str
     """Raise a ConfigError if a block has no training volumes and names no boards with some, or names them needlessly."""
     origin, boards = block.trained_on, run.all_boards()
     for board in block.boards():
-        test_only = getattr(rows[board.dataset], "split", None) == "test"
+        test_only = rows[board.dataset].test_only
         if test_only and origin is None:
             msg = f"{source}: {board.dataset} has no training volumes; name a dataset in `trained_on` of its block"
             raise ConfigError(msg)
@@ -193,7 +193,7 @@ def _check_training(block: Block, run: RunConfig, source: str, rows: Mapping[str
         if not test_only:
             msg = f"{source}: trained_on: {board.dataset} has training volumes; use transfer to also train on another dataset"
             raise ConfigError(msg)
-        if Board(board.task, origin, board.name) not in boards or getattr(rows.get(origin), "split", None) == "test":
+        if Board(board.task, origin, board.name) not in boards or rows[origin].test_only:
             msg = f"{source}: trained_on: {origin} has no board {board.name} with training volumes in this configuration"
             raise ConfigError(msg)
 

@@ -34,6 +34,11 @@ class DataRow(Row):
     )
     mixed_shapes: bool = Field(default=False, description="whether volumes of different shapes are accepted")
 
+    @property
+    def test_only(self) -> bool:
+        """Whether all volumes are for testing, so that methods have to be trained on another dataset."""
+        return False
+
 
 class SplitShares(FrozenModel):
     """Shares of the subjects for validation and test; the others are for training. Drawn by a keyed stream."""
@@ -172,6 +177,11 @@ class CollectionRow(DataRow):
     )
     checksums: str | None = Field(default=None, description="file in the folder that lists SHA-256 sums")
     checksums_sha256: str | None = Field(default=None, description="SHA-256 of that file")
+
+    @property
+    def test_only(self) -> bool:
+        """Whether all volumes are for testing, so that methods have to be trained on another dataset."""
+        return self.split == "test"
 
     @model_validator(mode="after")
     def _fields_agree(self) -> CollectionRow:
