@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from array_api_compat import array_namespace
 
-from atombench.similarity.measure import TINY, AnyArray, flat, products
+from atombench.similarity.measure import TINY, AnyArray, flat, product_margin, products
 
 
 class NormalisedGradientFields:
@@ -33,6 +33,15 @@ class NormalisedGradientFields:
     def scores(self, first: AnyArray, second: AnyArray) -> AnyArray:
         """Return the similarity of all pairs, 0 to 1; (Q, C)."""
         return products(first, second)
+
+    def ceilings(self, first: AnyArray) -> AnyArray:
+        """Return the mean of |n|^2, which is never exceeded as |m| is at most 1; (Q,)."""
+        count = first.shape[1] // 3
+        return array_namespace(first).sum(first[:, : 2 * count], axis=1) / math.sqrt(count)
+
+    def margins(self, first: AnyArray, largest: float) -> AnyArray:
+        """Return bounds of rounding errors, (Q,); features have at most length 1."""
+        return 0 * first[:, 0] + product_margin(first.shape[1])
 
 
 def gradient(images: AnyArray, axis: int) -> AnyArray:

@@ -1,7 +1,11 @@
 """What a measure of similarity is: features of images, and scores of pairs of features.
 
 Features depend on one image only, so that those of many candidates are computed once. Scores of most measures are products of
-features, so that all pairs of two sets are one matrix product. Arrays are NumPy or torch, on any device.
+features, so that all pairs of two sets are one matrix product. Arrays are NumPy or torch, on any device. Features may have
+more axes in front, such as (..., N, F); scores then compare the sets with the same indices.
+
+A search computes scores in single precision first. `margins` says how far they may be from exact ones, so that no candidate is
+missed, and `ceilings` which scores cannot be exceeded, so that it may stop.
 """
 
 from __future__ import annotations
@@ -12,6 +16,8 @@ from array_api_compat import array_namespace
 
 AnyArray = Any
 """An array of NumPy or torch."""
+UNIT = 2.0**-24
+"""Unit roundoff of float32."""
 TINY = 1e-6
 """Length of centred pixels, or of gradients, below which an image counts as equal throughout."""
 
@@ -27,10 +33,30 @@ class Measure(Protocol):
     def scores(self, first: AnyArray, second: AnyArray) -> AnyArray:
         """Return the similarity of all pairs: (Q, F) and (C, F) to (Q, C); greater is more similar."""
 
+    def ceilings(self, first: AnyArray) -> AnyArray:
+        """Return scores that no image exceeds, given the features (Q, F) of the others; (Q,)."""
+
+    def margins(self, first: AnyArray, largest: float) -> AnyArray:
+        """Return how much scores change at most if features are rounded to float32 and compared in float32; (Q,).
+
+        Args:
+            first: features (Q, F), in float64.
+            largest: largest absolute pixel of the images that they are compared with.
+        """
+
 
 def products(first: AnyArray, second: AnyArray) -> AnyArray:
-    """Return the dot products of all pairs of rows: (Q, F) and (C, F) to (Q, C)."""
-    return first @ array_namespace(second).permute_dims(second, (1, 0))
+    """Return the dot products of all pairs of rows: (..., Q, F) and (..., C, F) to (..., Q, C)."""
+    return first @ array_namespace(second).matrix_transpose(second)
+
+
+def product_margin(features: int) -> float:
+    """Return the largest relative error of a dot product in float32, of rows that are rounded to float32.
+
+    The error is relative to the product of absolute values. Each of the F products is rounded three times and takes part in
+    at most F - 1 sums (Higham, Accuracy and Stability of Numerical Algorithms, 2002, section 3.1).
+    """
+    return UNIT * (features + 2) * 1.01
 
 
 def flat(images: AnyArray) -> AnyArray:

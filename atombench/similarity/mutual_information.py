@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from array_api_compat import array_namespace, device
+from array_api_compat import array_namespace
 
-from atombench.similarity.measure import TINY, AnyArray, flat, products
+from atombench.similarity.measure import TINY, UNIT, AnyArray, flat, products
 
 
 @dataclass(frozen=True)
@@ -35,16 +36,34 @@ class MutualInformation:
 
     def scores(self, first: AnyArray, second: AnyArray) -> AnyArray:
         """Return the mutual information of all pairs, (Q, C)."""
-        xp, count = array_namespace(first), first.shape[1] // self.bins
-        parts = [slice(bin_ * count, (bin_ + 1) * count) for bin_ in range(self.bins)]
-        total = xp.zeros((first.shape[0], second.shape[0]), dtype=first.dtype, device=device(first))
+        parts, count = self._parts(first), first.shape[-1] // self.bins
+        total = self._entropies(first)[..., :, None] + self._entropies(second)[..., None, :]
         for one in parts:
             for other in parts:
-                total = total + _plogp(products(first[:, one], second[:, other]) / count)
-        for rows, axes in ((first, (slice(None), None)), (second, (None, slice(None)))):
-            for part in parts:
-                total = total - _plogp(xp.mean(rows[:, part], axis=1))[axes]
+                total = total + _plogp(products(first[..., one], second[..., other]) / count)
         return total
+
+    def ceilings(self, first: AnyArray) -> AnyArray:
+        """Return the entropies of images, (Q,)."""
+        return self._entropies(first)
+
+    def margins(self, first: AnyArray, largest: float) -> AnyArray:
+        """Return bounds of rounding errors, (Q,).
+
+        A sum of bins^2 + 2 bins terms is at most 4 log(bins); each term p log p is rounded fewer than eight times.
+        """
+        terms = self.bins**2 + 2 * self.bins
+        return 0 * first[:, 0] + 4 * math.log(self.bins + 1) * (terms + 8) * UNIT
+
+    def _parts(self, rows: AnyArray) -> list[slice]:
+        """Return the features of each bin."""
+        count = rows.shape[-1] // self.bins
+        return [slice(bin_ * count, (bin_ + 1) * count) for bin_ in range(self.bins)]
+
+    def _entropies(self, rows: AnyArray) -> AnyArray:
+        """Return the entropy of images with features (..., N, F) in nats, (..., N)."""
+        xp = array_namespace(rows)
+        return -sum(_plogp(xp.mean(rows[..., part], axis=-1)) for part in self._parts(rows))
 
 
 def _plogp(share: AnyArray) -> AnyArray:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from array_api_compat import array_namespace
 
-from atombench.similarity.measure import AnyArray, flat, products, unit_rows
+from atombench.similarity.measure import AnyArray, flat, product_margin, products, unit_rows
 
 
 class Ncc:
@@ -22,6 +22,14 @@ class Ncc:
     def scores(self, first: AnyArray, second: AnyArray) -> AnyArray:
         """Return the correlations of all pairs, (Q, C)."""
         return products(first, second)
+
+    def ceilings(self, first: AnyArray) -> AnyArray:
+        """Return 1, or 0 for images that are equal throughout; (Q,)."""
+        return array_namespace(first).sum(first * first, axis=1)
+
+    def margins(self, first: AnyArray, largest: float) -> AnyArray:
+        """Return bounds of rounding errors, (Q,); features have at most length 1."""
+        return 0 * first[:, 0] + product_margin(first.shape[1])
 
 
 class AbsoluteNcc(Ncc):

@@ -6,20 +6,34 @@ from typing import ClassVar
 
 from array_api_compat import array_namespace
 
-from atombench.similarity.measure import AnyArray, flat, products
+from atombench.similarity.measure import AnyArray, flat, product_margin, products
 
 
 class Ssd:
-    """Minus the sum of squared differences of pixels: for images of one contrast."""
+    """Minus the sum of squared differences of pixels: for images of one contrast.
+
+    It is -|a - b|^2 = 2 a.b - |a|^2 - |b|^2, the product of (2 a, -|a|^2, -1) and (b, 1, |b|^2), so that all pairs are one
+    matrix product.
+    """
 
     name: ClassVar[str] = "ssd"
 
     def features(self, images: AnyArray) -> AnyArray:
-        """Return pixels and the sum of their squares, (N, W * W + 1)."""
+        """Return pixels, one, and the sum of squared pixels, (N, W * W + 2)."""
         pixels = flat(images)
         xp = array_namespace(pixels)
-        return xp.concat([pixels, xp.sum(pixels * pixels, axis=1, keepdims=True)], axis=1)
+        return xp.concat([pixels, xp.ones_like(pixels[:, :1]), xp.sum(pixels * pixels, axis=1, keepdims=True)], axis=1)
 
     def scores(self, first: AnyArray, second: AnyArray) -> AnyArray:
         """Return 2 a.b - |a|^2 - |b|^2 for all pairs, (Q, C)."""
-        return 2 * products(first[:, :-1], second[:, :-1]) - first[:, -1:] - second[:, -1][None, :]
+        xp = array_namespace(first)
+        return products(xp.concat([2 * first[..., :-2], -first[..., -1:], -first[..., -2:-1]], axis=-1), second)
+
+    def ceilings(self, first: AnyArray) -> AnyArray:
+        """Return 0, the score of equal images; (Q,)."""
+        return 0 * first[:, 0]
+
+    def margins(self, first: AnyArray, largest: float) -> AnyArray:
+        """Return bounds of rounding errors, (Q,); 2 |a|.|b| is at most |a|^2 + |b|^2."""
+        count = first.shape[1]
+        return 2 * product_margin(count) * (first[:, -1] + (count - 2) * largest**2)

@@ -10,9 +10,7 @@ from atombench.tasks.atom.board import AtomBoard
 from atombench.tasks.atom.geometry import BlockGrid, section_points
 from atombench.tasks.atom.manifest import Manifest, make_manifest
 from atombench.tasks.atom.methods.constant import distinct, greedy_order, scores_of
-from atombench.tasks.atom.methods.exhaustive import distinct_orientations
 from atombench.tasks.atom.queries import Queries, make_queries, query_order
-from atombench.tasks.atom.sampling import known_normals
 from atombench.tasks.atom.sections import cut
 from atombench.tasks.atom.task import ATOM
 from atombench.tasks.atom.training import make_training
@@ -125,15 +123,6 @@ def test_the_search_finds_the_smallest_ssd_of_a_naive_loop(toy_data: Curated) ->
     np.testing.assert_allclose(reached, best, rtol=1e-5)
 
 
-def test_distinct_orientations_keep_one_normal_of_each_pattern() -> None:
-    normals = known_normals("hard", 0)
-    kept = distinct_orientations(normals, BlockGrid(1))
-    assert 250 < len(kept) < 300
-    patterns = {tuple(section_points(np.array([[9, 9, 9]]), normal[None], BlockGrid(1)).ravel()) for normal in normals}
-    same = {tuple(section_points(np.array([[9, 9, 9]]), normal[None], BlockGrid(1)).ravel()) for normal in kept}
-    assert patterns == same
-
-
 def test_the_correlation_search_finds_sections_of_reversed_contrast(toy_data: Curated) -> None:
     import dataclasses
 
@@ -141,12 +130,12 @@ def test_the_correlation_search_finds_sections_of_reversed_contrast(toy_data: Cu
     negative = dataclasses.replace(queries, pixels=(0.9 - 0.3 * queries.pixels).astype(np.float32))
     found = {
         (measure, name): build("exhaustive", {"similarity": measure}).predict({}, shown, RESOURCES).get("centres")
-        for measure in ("ssd", "ncc")
+        for measure in ("ssd", "absolute-ncc")
         for name, shown in (("as it is", queries), ("reversed", negative))
     }
-    same = (found["ncc", "as it is"] == found["ssd", "as it is"]).all(axis=1)
+    same = (found["absolute-ncc", "as it is"] == found["ssd", "as it is"]).all(axis=1)
     assert same.mean() > 0.8  # others leave the volume, or differ by a factor only
-    assert (found["ncc", "reversed"] == found["ncc", "as it is"]).all(axis=1).mean() > 0.8
+    assert (found["absolute-ncc", "reversed"] == found["absolute-ncc", "as it is"]).all(axis=1).mean() > 0.8
     assert (found["ssd", "reversed"] == found["ssd", "as it is"]).all(axis=1).mean() < 0.1
 
 

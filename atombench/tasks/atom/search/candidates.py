@@ -1,0 +1,173 @@
+"""Candidates of a search: the sections of a volume at a set of positions and orientations.
+
+The voxels of a candidate are those of its centre plus offsets. Offsets are rounded together with the centre, half to even, so
+that they depend on the orientation only, except where a coordinate of a point lies halfway between two voxels. Orientations
+with such points have a table of offsets for each axis, with a row for each coordinate that a centre may have.
+
+Letters: O orientations, C positions, P points of a section, E edge of the volume, W edge of the section.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from atombench.tasks.atom.geometry import BlockGrid, lattice, section_points
+from atombench.tasks.atom.uniform import TISSUE
+from atombench.volumes.volume_set import BACKGROUND
+
+HALFWAY = 1e-6  # voxels; points that are closer to halfway between two voxels are rounded with their centre
+NORMALS_AT_ONCE = 256
+
+
+def every_position(grid: BlockGrid, step: int = 1) -> NDArray[np.int64]:
+    """Return the voxels of a volume, or every `step`-th along each axis, in the order of the array; (C, 3)."""
+    along = np.arange((grid.edge - 1) % step // 2, grid.edge, step)
+    return np.stack(np.meshgrid(along, along, along, indexing="ij"), axis=-1).reshape(-1, 3)
+
+
+def distinct_orientations(normals: NDArray[np.float64], grid: BlockGrid) -> NDArray[np.float64]:
+    """Remove normals that show the same voxels around every centre as an earlier normal.
+
+    Rounding half to even depends on the parity of the centre's coordinates. As each coordinate of a point depends on the same
+    coordinate of the centre only, patterns are compared for two centres, with even and with odd coordinates.
+    """
+    parities = np.array([[0, 0, 0], [1, 1, 1]])
+    patterns = [
+        section_points(np.tile(parities, (len(part), 1)), np.repeat(part, 2, axis=0), grid)
+        .astype(np.int16)
+        .reshape(len(part), -1)
+        for part in np.split(normals, range(NORMALS_AT_ONCE, len(normals), NORMALS_AT_ONCE))
+    ]
+    numbers: dict[bytes, int] = {}
+    for number, pattern in enumerate(np.concatenate(patterns)):
+        numbers.setdefault(pattern.tobytes(), number)
+    return normals[list(numbers.values())]
+
+
+@dataclass(frozen=True)
+class Lattices:
+    """Offsets of the points of all candidates, the same for every volume.
+
+    Attributes:
+        grid: volume edge and section size.
+        normals: float64 (O, 3), any positive length.
+        centres: integers (C, 3), voxels inside the volume.
+        device: torch device of the searches.
+    """
+
+    grid: BlockGrid
+    normals: NDArray[np.float64]
+    centres: NDArray[np.int64]
+    device: str = "cpu"
+
+    @cached_property
+    def margin(self) -> int:
+        """Number of voxels around the volume that sections may reach."""
+        return int(np.ceil(self.grid.section / np.sqrt(2))) + 1
+
+    @cached_property
+    def strides(self) -> NDArray[np.int64]:
+        """Steps of the flat index along the axes of a padded volume; (3,)."""
+        wide = self.grid.edge + 2 * self.margin
+        return np.array([wide**2, wide, 1])
+
+    @cached_property
+    def base(self) -> Tensor:
+        """Flat index of every centre in a padded volume; (C,)."""
+        return torch.from_numpy((self.centres + self.margin) @ self.strides).to(self.device)
+
+    @cached_property
+    def offsets(self) -> Tensor:
+        """Flat offsets of the points of every orientation, wrong for those in `halfway`; (O, P)."""
+        parts = range(0, len(self.normals), NORMALS_AT_ONCE)
+        rounded = [np.round(self._exact(slice(first, first + NORMALS_AT_ONCE))).astype(np.int64) for first in parts]
+        return torch.from_numpy(np.concatenate([np.einsum("a,oap->op", self.strides, part) for part in rounded])).to(
+            self.device
+        )
+
+    @cached_property
+    def halfway(self) -> dict[int, list[Tensor]]:
+        """Flat offsets by orientation, for each axis and each coordinate of a centre on it; three tensors (E, P) each."""
+        parts = range(0, len(self.normals), NORMALS_AT_ONCE)
+        near = [self._near_halfway(self._exact(slice(first, first + NORMALS_AT_ONCE))) for first in parts]
+        return {int(number): self._tables(self.normals[number]) for number in np.flatnonzero(np.concatenate(near))}
+
+    @cached_property
+    def coordinates(self) -> Tensor:
+        """Centres as a tensor, (C, 3)."""
+        return torch.from_numpy(self.centres).to(self.device)
+
+    def _exact(self, part: slice) -> NDArray[np.float64]:
+        found: NDArray[np.float64] = lattice(self.normals[part], self.grid)
+        return found
+
+    @staticmethod
+    def _near_halfway(points: NDArray[np.float64]) -> NDArray[np.bool_]:
+        near: NDArray[np.bool_] = np.any(np.abs(points - np.floor(points) - 0.5) < HALFWAY, axis=(1, 2))
+        return near
+
+    def _tables(self, normal: NDArray[np.float64]) -> list[Tensor]:
+        along = np.arange(self.grid.edge)
+        diagonal = np.repeat(along[:, None], 3, axis=1)
+        points = (
+            section_points(diagonal, np.broadcast_to(normal, diagonal.shape), self.grid) - diagonal[:, :, None]
+        )  # (E, 3, P)
+        flat = points.astype(np.int64) * self.strides[:, None]
+        return [torch.from_numpy(flat[:, axis].copy()).to(self.device) for axis in range(3)]
+
+    def voxels(self, orientation: int, positions: slice | Tensor) -> Tensor:
+        """Return the flat index of every point of candidates in a padded volume; (candidates, P).
+
+        Args:
+            orientation: number of the orientation.
+            positions: which of the C positions.
+        """
+        base = self.base[positions][:, None]
+        if orientation not in self.halfway:
+            return base + self.offsets[orientation]
+        centres = self.coordinates[positions]
+        for axis, table in enumerate(self.halfway[orientation]):
+            base = base + table[centres[:, axis]]
+        return base
+
+
+class Candidates:
+    """Sections of one volume at all positions and orientations, or those of them that show tissue.
+
+    Args:
+        volume: float32 (E, E, E).
+        lattices: positions and orientations.
+        tissue_only: leave out candidates that show no tissue, as on boards of sections with tissue.
+    """
+
+    def __init__(self, volume: NDArray[np.float32], lattices: Lattices, tissue_only: bool) -> None:
+        self.lattices, self.tissue_only = lattices, tissue_only
+        self.voxels = torch.from_numpy(np.pad(volume, lattices.margin).ravel()).to(lattices.device)
+        self.core = torch.from_numpy(lattices.grid.core_points.ravel()).to(lattices.device)
+
+    def sections(self, orientation: int, positions: slice | Tensor) -> tuple[Tensor, Tensor]:
+        """Return the candidates of one orientation at some positions.
+
+        Returns:
+            Pixels float32 (n, W, W) and the numbers of their positions (n,), ascending.
+        """
+        lattices = self.lattices
+        width, index = lattices.grid.section, lattices.voxels(orientation, positions)
+        pixels = self.voxels.index_select(0, index.ravel()).reshape(index.shape)
+        numbers = torch.arange(len(lattices.base), device=pixels.device)[positions]
+        if self.tissue_only:
+            shown = show_tissue(pixels[:, self.core]).nonzero()[:, 0]
+            pixels, numbers = pixels[shown], numbers[shown]
+        return pixels.reshape(-1, width, width), numbers
+
+
+def show_tissue(pixels: Tensor) -> Tensor:
+    """Return which cores (n, P) show tissue, as `atombench.tasks.atom.uniform.show_tissue` does for arrays; bool (n,)."""
+    enough = (pixels > BACKGROUND).sum(dim=1) >= TISSUE * pixels.shape[1]
+    return enough & (pixels.amax(dim=1) > pixels.amin(dim=1))
