@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from atombench import streams
 from atombench.tasks.atom.degradation.conditions import STEPS
@@ -23,12 +23,17 @@ CUT_AT_ONCE = 4096  # sections; small batches of several steps are cut together,
 
 @dataclass(frozen=True)
 class Batch:
-    """M sections of V volumes: volumes (V, E, E, E), volume_index (M,), pixels (M, 4s, 4s), labels."""
+    """M sections of V volumes: volumes (V, E, E, E), volume_index (M,), pixels (M, 4sc, 4sc), labels and poses.
+
+    Poses are float32: centres (M, 3) in voxels, normals (M, 3) of unit length.
+    """
 
     volumes: Tensor
     volume_index: Tensor
     pixels: Tensor
     labels: Labels
+    centres: Tensor
+    normals: Tensor
 
 
 class SectionFeed:
@@ -76,14 +81,14 @@ class SectionFeed:
             sections_cut = self._cut(np.concatenate(drawn), severity, *key)
             for number, rows in enumerate(drawn):
                 part = slice(number * size, (number + 1) * size)
-                yield self._batch(self.owner[rows[::sections]], index, _part(sections_cut, part), severity)
+                yield self._batch(self.owner[rows[::sections]], index, rows, _part(sections_cut, part), severity)
 
     def fixed(self, count: int, *key: object) -> Batch:
         """Return at most `count` random sections, grouped by volume; equal keys yield equal sections."""
         rows = np.sort(streams.permutation(len(self.owner), *key)[:count])
         present, index = np.unique(self.owner[rows], return_inverse=True)
         severity = (self.damage + 1) // 2
-        return self._batch(present, torch.from_numpy(index).to(self.device), self._cut(rows, severity, *key), severity)
+        return self._batch(present, torch.from_numpy(index).to(self.device), rows, self._cut(rows, severity, *key), severity)
 
     def _drawn(self, volumes: int, sections: int, *key: object) -> NDArray[np.int64]:
         """Draw the rows of a batch, volume by volume."""
@@ -112,10 +117,21 @@ class SectionFeed:
             self.blurred[severity] = torch.from_numpy(blurred).to(self.volumes.device)
         return self.blurred[severity]
 
-    def _batch(self, volumes: NDArray[np.int64], index: Tensor, sections: CutSections, severity: int) -> Batch:
+    def _batch(
+        self, volumes: NDArray[np.int64], index: Tensor, rows: NDArray[np.int64], sections: CutSections, severity: int
+    ) -> Batch:
         chosen = self._searched(severity)[torch.from_numpy(volumes).to(self.volumes.device)]
         labels = Labels(sections.coarse.to(self.device), sections.fine.to(self.device))
-        return Batch(chosen.to(self.device), index, sections.pixels.to(self.device), labels)
+        where = torch.from_numpy(rows).to(self.volumes.device)
+        centres, normals = self.centres[where].float(), nn.functional.normalize(self.normals[where], dim=1).float()
+        return Batch(
+            chosen.to(self.device),
+            index,
+            sections.pixels.to(self.device),
+            labels,
+            centres.to(self.device),
+            normals.to(self.device),
+        )
 
 
 def _part(sections: CutSections, rows: slice) -> CutSections:

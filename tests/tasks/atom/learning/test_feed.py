@@ -4,6 +4,7 @@ import torch
 
 from atombench.tasks.atom.learning.feed import SectionFeed
 from atombench.tasks.atom.manifest import Manifest
+from atombench.tasks.atom.sections import cut_sections
 from atombench.tasks.atom.training import make_training
 from atombench.volumes.curated import Curated
 
@@ -26,6 +27,17 @@ def test_batches_contain_sections_of_their_volumes_and_depend_on_their_key(toy_d
     assert (fixed.volume_index.diff() >= 0).all()
 
 
+def test_poses_of_a_batch_are_those_that_its_sections_were_cut_at(toy_data: Curated, toy_manifest: Manifest) -> None:
+    training = make_training(toy_data, toy_manifest)
+    feed = SectionFeed(training.volumes, training.train, training.grid, "cpu")
+    for batch in (*feed.batches(3, 40, 1, range(1, 3)), feed.fixed(100, "key")):
+        torch.testing.assert_close(batch.normals.norm(dim=1), torch.ones(len(batch.pixels)))
+        again = cut_sections(batch.volumes, batch.volume_index, batch.centres, batch.normals)
+        assert (
+            again.pixels == batch.pixels
+        ).float().mean() > 0.98  # ties of the rounding may change with the length of normals
+
+
 def test_damage_changes_pixels_and_blurs_volumes_but_keeps_sections_and_labels(
     toy_data: Curated, toy_manifest: Manifest
 ) -> None:
@@ -36,6 +48,7 @@ def test_damage_changes_pixels_and_blurs_volumes_but_keeps_sections_and_labels(
     for before, after in pairs:
         assert torch.equal(before.labels.fine, after.labels.fine)
         assert torch.equal(before.volume_index, after.volume_index)
+        assert torch.equal(before.centres, after.centres)
     changed = [not torch.equal(before.pixels, after.pixels) for before, after in pairs]
     blurred = [not torch.equal(before.volumes, after.volumes) for before, after in pairs]
     assert changed == blurred
