@@ -62,6 +62,14 @@ METHODS: dict[str, Entry] = {
         "sum of squared differences at every position and orientation; learns nothing",
         required=True,
     ),
+    "search": Entry(
+        f"{HERE}.search",
+        "Search",
+        "search",
+        False,
+        "candidates compared by a measure of similarity, refined; calibrated probabilities of boxes",
+        fitted=True,
+    ),
     "regismcan-released": Entry(
         f"{HERE}.regismcan_released",
         "RegisMcanReleased",

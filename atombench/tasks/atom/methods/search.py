@@ -1,0 +1,119 @@
+"""Search `search`: candidates, a measure of similarity, refinement, and calibrated probabilities of boxes.
+
+1. At scale 1, all positions and distinct orientations are compared, as by `exhaustive`. At scale s, these are every s-th
+   position along each axis and `coarse_orientations` normals; the best poses are then moved and tilted in ever smaller steps.
+2. Queries may be turned and mirrored first, as sections are on a slide.
+3. The best poses may be registered by Mattes mutual information. A result is kept if the measure's own score does not fall.
+4. The scores of boxes are sums of probabilities of the best poses, with a temperature that is fitted to validation sections.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+
+from atombench.engine import contract
+from atombench.progress import tracked
+from atombench.similarity.table import MEASURES, Similarity
+from atombench.tasks.atom.geometry import BlockGrid
+from atombench.tasks.atom.learning.feed import SectionFeed
+from atombench.tasks.atom.queries import Queries
+from atombench.tasks.atom.sampling import known_normals
+from atombench.tasks.atom.search.candidates import Lattices, distinct_orientations, every_position
+from atombench.tasks.atom.search.pose_search import PoseSearch
+from atombench.tasks.atom.search.posterior import boxes_of, calibrated_temperature, posterior
+from atombench.tasks.atom.training import Training
+
+FINITE = ("hard", "easy")  # gatherings with a finite set of normals, which are not tilted
+LEVELS = 3  # of tilts, each half of the one before; the first is half of the distance between normals
+
+Array = NDArray[np.float64]
+
+
+class SearchOptions(contract.Options):
+    """Options of the search."""
+
+    similarity: Similarity = Field(default="ssd", description="measure of similarity")
+    orientations: int = Field(default=4000, ge=1, description="normals at scale 1, if the set of normals is not finite")
+    coarse_orientations: int = Field(default=400, ge=1, description="the same at other scales, before refinement")
+    turns: list[float] = Field(default=[0.0], min_length=1, description="angles in degrees by which sections are turned")
+    mirrored: bool = Field(default=False, description="also compare mirrored sections")
+    refinement: Literal["none", "mattes"] = Field(default="none", description="registration of the best poses")
+    starts: int = Field(default=8, ge=1, description="poses of each section that are refined")
+    poses: int = Field(default=64, ge=1, description="poses of each section from which scores of boxes are derived")
+    damage: int = Field(default=0, ge=0, le=5, description="highest severity of damage; validation sections have half of it")
+    val_sections: int = Field(default=256, ge=1, description="validation sections to which the temperature is fitted")
+
+
+class Search:
+    """Most similar poses, and probabilities of boxes."""
+
+    Options = SearchOptions
+    smoke: ClassVar[dict[str, Any]] = {"orientations": 50, "val_sections": 16, "poses": 8, "starts": 1}
+
+    def __init__(self, options: SearchOptions) -> None:
+        self.options = options
+
+    def fit(self, training: Training, resources: contract.Resources) -> contract.Weights:
+        """Fit the temperature to validation sections."""
+        feed = SectionFeed(training.volumes, training.val, training.grid, "cpu", self.options.damage)
+        batch = feed.fixed(self.options.val_sections, "search calibration")
+        volumes, index, pixels = (tensor.numpy() for tensor in (batch.volumes, batch.volume_index, batch.pixels))
+        queries = Queries(training.grid, training.gathering, volumes, index, pixels)
+        found = [(scores, boxes) for _, _, scores, boxes in self._searched(queries, resources)]
+        scores, boxes = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        return {"temperature": np.array([calibrated_temperature(scores, boxes, batch.labels.boxes.numpy())])}
+
+    def predict(self, weights: contract.Weights, queries: Queries, resources: contract.Resources) -> contract.Answers:
+        """Search every volume and return probabilities of boxes, and the best poses."""
+        temperature = float(weights["temperature"][0])
+        centres, normals, boxes = [], [], []
+        for best_centres, best_normals, scores, inside in self._searched(queries, resources):
+            centres.append(best_centres)
+            normals.append(best_normals)
+            boxes.append(posterior(scores, inside, temperature).astype(np.float32))
+        return contract.Answers(
+            boxes=np.concatenate(boxes),
+            centres=np.concatenate(centres),
+            normals=np.concatenate(normals),
+            probabilities=True,
+            about={"parameters": 1},
+        )
+
+    def _searched(
+        self, queries: Queries, resources: contract.Resources
+    ) -> Iterator[tuple[Array, Array, Array, NDArray[np.bool_]]]:
+        """Yield the best centres and normals (Q, 3) of each volume's queries, and scores and boxes of their best poses."""
+        torch.set_num_threads(resources.threads)
+        search = self._search(queries.grid, queries.gathering, resources)
+        for volume, voxels in enumerate(tracked(queries.volumes, len(queries.volumes), "search", "volume")):
+            rows = queries.of_volume(volume)
+            if rows.start == rows.stop:
+                continue
+            poses = search.best(voxels, queries.pixels[rows])
+            centres, normals, scores = (values.cpu().numpy() for values in (poses.centres, poses.normals, poses.scores))
+            yield centres[:, 0], normals[:, 0], scores, boxes_of(centres, normals, queries.grid)
+
+    def _search(self, grid: BlockGrid, gathering: str, resources: contract.Resources) -> PoseSearch:
+        options, coarse = self.options, grid.scale > 1
+        count = options.coarse_orientations if coarse else options.orientations
+        normals = distinct_orientations(known_normals(gathering, count), grid)
+        first = 0.0 if gathering in FINITE else math.sqrt(2 * math.pi / count) / 2
+        return PoseSearch(
+            lattices=Lattices(grid, normals, every_position(grid, grid.scale), resources.device),
+            measure=MEASURES[options.similarity],
+            tissue_only=gathering == "tissue",
+            turns=tuple(options.turns),
+            mirrored=options.mirrored,
+            poses=options.poses,
+            starts=options.starts,
+            tilts=tuple(first / 2**level for level in range(LEVELS)) if coarse else (),
+            mattes=options.refinement == "mattes",
+            threads=resources.threads,
+        )

@@ -1,0 +1,81 @@
+"""Search of poses, from coarse to fine: all candidates of a coarse set, then local refinement of the best."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from atombench.similarity.measure import Measure
+from atombench.tasks.atom.search.best_poses import BestPoses, best_poses
+from atombench.tasks.atom.search.candidates import Candidates, Lattices
+from atombench.tasks.atom.search.exact import ExactSearch
+from atombench.tasks.atom.search.mattes import Mattes
+from atombench.tasks.atom.search.refinement import Judge, refined
+from atombench.tasks.atom.search.turns import turned
+
+
+@dataclass(frozen=True)
+class PoseSearch:
+    """Search of the volumes of one board.
+
+    Attributes:
+        lattices: candidates of the first stage.
+        measure: measure of similarity.
+        tissue_only: whether only sections that show tissue are considered.
+        turns: angles in degrees by which queries may be turned.
+        mirrored: whether queries may be mirrored, too.
+        poses: K, number of poses that are kept.
+        starts: number of poses that are refined.
+        tilts: angles of local refinement in radians, from `refined`; without any, poses are not refined.
+        mattes: whether poses are also refined by registration.
+        threads: processor threads.
+    """
+
+    lattices: Lattices
+    measure: Measure
+    tissue_only: bool
+    turns: tuple[float, ...]
+    mirrored: bool
+    poses: int
+    starts: int
+    tilts: tuple[float, ...]
+    mattes: bool
+    threads: int
+
+    def best(self, volume: NDArray[np.float32], pixels: NDArray[np.float32]) -> BestPoses:
+        """Return the best poses of queries (Q, W, W) in a volume (E, E, E)."""
+        device, grid = self.lattices.device, self.lattices.grid
+        queries = turned(torch.from_numpy(pixels).to(device), self.turns, self.mirrored)  # (T, Q, W, W)
+        search = ExactSearch(
+            Candidates(volume, self.lattices, self.tissue_only), self.measure, queries.flatten(0, 1), self.threads
+        )
+        poses = best_poses(search, self.lattices, len(queries), self.poses)
+        features = self.measure.features(queries.flatten(0, 1).double()).reshape(*queries.shape[:2], -1)
+        judge = Judge(torch.from_numpy(volume).to(device), grid, self.measure, features, self.tissue_only)
+        if self.tilts:
+            poses = poses.replaced(refined(poses.first(self.starts), judge, self.tilts))
+        if self.mattes:
+            poses = poses.replaced(_registered(poses.first(self.starts), judge, Mattes(volume, grid), queries))
+        return poses
+
+
+def _registered(poses: BestPoses, judge: Judge, mattes: Mattes, queries: Tensor) -> BestPoses:
+    """Register the queries (T, Q, W, W) from each of their poses; keep results that are at least as similar."""
+    centres, normals = poses.centres.cpu().numpy().copy(), poses.normals.cpu().numpy().copy()
+    turns, pixels = poses.turns.cpu().numpy(), queries.cpu().numpy()
+    for row, number in np.ndindex(*turns.shape):
+        start = (centres[row, number], normals[row, number])
+        centres[row, number], normals[row, number] = mattes.registered(pixels[turns[row, number], row], *start)
+    new_centres, new_normals = (torch.from_numpy(array).to(poses.scores.device) for array in (centres, normals))
+    scores = judge.scores(new_centres, new_normals, poses.turns)
+    better = scores >= poses.scores
+    return BestPoses(
+        torch.where(better[:, :, None], new_centres, poses.centres),
+        torch.where(better[:, :, None], new_normals, poses.normals),
+        poses.turns,
+        torch.where(better, scores, poses.scores),
+    )
