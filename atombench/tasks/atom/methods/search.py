@@ -1,16 +1,18 @@
 """Search `search`: candidates, a measure of similarity, refinement, and calibrated probabilities of boxes.
 
 1. At scale 1, all positions and distinct orientations are compared, as by `exhaustive`. At scale s, these are every s-th
-   position along each axis and `coarse_orientations` normals; the best poses are then moved and tilted in ever smaller steps.
+   position along each axis and `coarse_orientations` normals, after smoothing; the best poses are then moved and tilted in ever
+   smaller steps.
 2. Queries may be turned and mirrored first, as sections are on a slide.
 3. The best poses may be registered by Mattes mutual information. A result is kept if the measure's own score does not fall.
-4. The scores of boxes are sums of probabilities of the best poses, with a temperature that is fitted to validation sections.
+4. The scores of boxes are sums of probabilities of the best poses, calibrated on validation sections.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -27,7 +29,7 @@ from atombench.tasks.atom.queries import Queries
 from atombench.tasks.atom.sampling import known_normals
 from atombench.tasks.atom.search.candidates import Lattices, distinct_orientations, every_position
 from atombench.tasks.atom.search.pose_search import PoseSearch
-from atombench.tasks.atom.search.posterior import boxes_of, calibrated_temperature, posterior
+from atombench.tasks.atom.search.posterior import Calibration, boxes_of, calibrated, posterior
 from atombench.tasks.atom.training import Training
 
 FINITE = ("hard", "easy")  # gatherings with a finite set of normals, which are not tilted
@@ -45,10 +47,10 @@ class SearchOptions(contract.Options):
     turns: list[float] = Field(default=[0.0], min_length=1, description="angles in degrees by which sections are turned")
     mirrored: bool = Field(default=False, description="also compare mirrored sections")
     refinement: Literal["none", "mattes"] = Field(default="none", description="registration of the best poses")
-    starts: int = Field(default=8, ge=1, description="poses of each section that are refined")
-    poses: int = Field(default=64, ge=1, description="poses of each section from which scores of boxes are derived")
+    starts: int = Field(default=64, ge=1, description="poses of each section that are refined")
+    poses: int = Field(default=128, ge=1, description="poses of each section from which scores of boxes are derived")
     damage: int = Field(default=0, ge=0, le=5, description="highest severity of damage; validation sections have half of it")
-    val_sections: int = Field(default=256, ge=1, description="validation sections to which the temperature is fitted")
+    val_sections: int = Field(default=256, ge=1, description="validation sections for the calibration")
 
 
 class Search:
@@ -61,29 +63,30 @@ class Search:
         self.options = options
 
     def fit(self, training: Training, resources: contract.Resources) -> contract.Weights:
-        """Fit the temperature to validation sections."""
+        """Return the calibration, fitted to validation sections: temperature, doubt and share."""
         feed = SectionFeed(training.volumes, training.val, training.grid, "cpu", self.options.damage)
         batch = feed.fixed(self.options.val_sections, "search calibration")
         volumes, index, pixels = (tensor.numpy() for tensor in (batch.volumes, batch.volume_index, batch.pixels))
         queries = Queries(training.grid, training.gathering, volumes, index, pixels)
         found = [(scores, boxes) for _, _, scores, boxes in self._searched(queries, resources)]
         scores, boxes = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        return {"temperature": np.array([calibrated_temperature(scores, boxes, batch.labels.boxes.numpy())])}
+        calibration = calibrated(scores, boxes, batch.labels.boxes.numpy())
+        return {name: np.array([value]) for name, value in vars(calibration).items()}
 
     def predict(self, weights: contract.Weights, queries: Queries, resources: contract.Resources) -> contract.Answers:
         """Search every volume and return probabilities of boxes, and the best poses."""
-        temperature = float(weights["temperature"][0])
+        calibration = Calibration(*(float(weights[field.name][0]) for field in fields(Calibration)))
         centres, normals, boxes = [], [], []
         for best_centres, best_normals, scores, inside in self._searched(queries, resources):
             centres.append(best_centres)
             normals.append(best_normals)
-            boxes.append(posterior(scores, inside, temperature).astype(np.float32))
+            boxes.append(posterior(scores, inside, calibration).astype(np.float32))
         return contract.Answers(
             boxes=np.concatenate(boxes),
             centres=np.concatenate(centres),
             normals=np.concatenate(normals),
             probabilities=True,
-            about={"parameters": 1},
+            about={"parameters": len(weights)},
         )
 
     def _searched(

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from atombench.tasks.atom.geometry import BOXES, BlockGrid, plane
 
 Array = NDArray[np.float64]
-FLOOR = 1e-3  # probability that the section is in none of the poses; it is shared by all boxes
-TEMPERATURES = np.geomspace(1e-5, 1e3, 129)
+TINY = 1e-12
+TEMPERATURES = np.geomspace(1e-5, 1e3, 65)
+DOUBTS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How scores of poses become probabilities.
+
+    Attributes:
+        temperature: difference of scores that makes a pose less likely by a factor of e.
+        doubt: probability that none of the best poses is near the true one.
+        share: probability of each box in that case: the share of correct boxes.
+    """
+
+    temperature: float
+    doubt: float
+    share: float
 
 
 def boxes_of(centres: Array, normals: Array, grid: BlockGrid) -> NDArray[np.bool_]:
@@ -25,35 +43,46 @@ def boxes_of(centres: Array, normals: Array, grid: BlockGrid) -> NDArray[np.bool
     return inside
 
 
-def posterior(scores: Array, boxes: NDArray[np.bool_], temperature: float) -> Array:
+def posterior(scores: Array, boxes: NDArray[np.bool_], calibration: Calibration) -> Array:
     """Return the probability that each box is correct, float64 (Q, 729).
 
     Poses have probabilities proportional to exp(score / temperature). The probability of a box is the sum over the poses that
-    it contains. As a section may be in several boxes, probabilities of boxes may add up to more than 1.
+    it contains, mixed with the same probability for all boxes. As a section may be in several boxes, probabilities of boxes may
+    add up to more than 1.
 
     Args:
         scores: similarity of the poses, (Q, K); equal probabilities if all are minus infinity.
-        boxes: from `boxes_of`.
-        temperature: difference of scores that makes a pose less likely by a factor of e.
+        boxes: from `boxes_of`, (Q, K, 729).
+        calibration: from `calibrated`.
     """
+    within = np.minimum(_within(scores, boxes, calibration.temperature), 1)
+    return (1 - calibration.doubt) * within + calibration.doubt * calibration.share
+
+
+def _within(scores: Array, boxes: NDArray[np.bool_], temperature: float) -> Array:
+    """Return the sum of probabilities of the poses that each box contains, (Q, 729)."""
     best = scores.max(axis=1, keepdims=True)
-    weights = np.exp((scores - np.where(np.isfinite(best), best, 0)) / temperature)
-    weights = np.where(np.isfinite(best), weights, 1.0)
+    found = np.isfinite(best)
+    weights = np.where(found, np.exp((scores - np.where(found, best, 0)) / temperature), 1.0)
     weights /= weights.sum(axis=1, keepdims=True)
-    found: Array = np.einsum("qk,qkb->qb", weights, boxes)
-    return (1 - FLOOR) * np.minimum(found, 1) + FLOOR / BOXES
+    return np.stack([weight @ inside for weight, inside in zip(weights, boxes, strict=True)])
 
 
 def negative_log_likelihood(probabilities: Array, correct: NDArray[np.bool_]) -> float:
-    """Return the mean over queries of -log P(labels), with the labels of boxes independent given the probabilities.
+    """Return the mean over queries of -log P(labels), taking the labels of boxes as independent; both (Q, 729).
 
-    As a proper score it is least for the true probabilities.
+    It is least for the true probabilities of the boxes.
     """
     likelihood = np.where(correct, probabilities, 1 - probabilities)
-    return float(-np.log(likelihood).sum(axis=1).mean())
+    return float(-np.log(np.clip(likelihood, TINY, None)).sum(axis=1).mean())
 
 
-def calibrated_temperature(scores: Array, boxes: NDArray[np.bool_], correct: NDArray[np.bool_]) -> float:
-    """Return the temperature with the least negative log-likelihood of the labels (Q, 729); the lowest of equal ones."""
-    losses = [negative_log_likelihood(posterior(scores, boxes, temperature), correct) for temperature in TEMPERATURES]
-    return float(TEMPERATURES[int(np.argmin(losses))])
+def calibrated(scores: Array, boxes: NDArray[np.bool_], correct: NDArray[np.bool_]) -> Calibration:
+    """Return the calibration with the least negative log-likelihood of the labels (Q, 729); the first of equal ones."""
+    share, trials = float(correct.mean()), []
+    for temperature in TEMPERATURES:
+        within = np.minimum(_within(scores, boxes, temperature), 1)
+        for doubt in DOUBTS:
+            loss = negative_log_likelihood((1 - doubt) * within + doubt * share, correct)
+            trials.append((loss, Calibration(float(temperature), doubt, share)))
+    return min(trials, key=lambda trial: trial[0])[1]

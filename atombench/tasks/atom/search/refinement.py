@@ -52,6 +52,12 @@ class Judge:
         parts = torch.arange(len(turns), device=turns.device).split(size)
         return torch.cat([self._scores(rows, centres[rows], normals[rows], turns[rows]) for rows in parts])
 
+    def judged(self, poses: BestPoses) -> BestPoses:
+        """Return poses with their similarity, in its order."""
+        scores = self.scores(poses.centres, poses.normals, poses.turns)
+        same = BestPoses(poses.centres, poses.normals, poses.turns, scores)
+        return same.take(scores.argsort(dim=1, descending=True, stable=True))
+
     def _scores(self, rows: Tensor, centres: Tensor, normals: Tensor, turns: Tensor) -> Tensor:
         """Return the similarity of some queries, given by their numbers, and their own poses."""
         queries, count = turns.shape
