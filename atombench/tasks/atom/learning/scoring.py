@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -11,16 +12,48 @@ from torch import Tensor
 
 from atombench.engine.training.loop import Trainable
 from atombench.errors import TrainingError
+from atombench.tasks.atom.geometry import BlockGrid
 from atombench.tasks.atom.learning.feed import Batch
+from atombench.tasks.atom.poses import pose_scores
 from atombench.tasks.atom.ranking import first_correct
 
 
 class Network(Trainable):
-    """Interface that a network must implement to be trained and to answer queries."""
+    """Interface that a network must implement to be trained and to answer queries.
+
+    Attributes:
+        probabilities: whether scores are probabilities.
+    """
+
+    probabilities = True
 
     @abstractmethod
     def scores(self, volumes: Tensor, volume_index: Tensor, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Return scores of blocks (M, 27) and boxes (M, 729) of sections grouped by volume; arguments as in `in_volumes`."""
+
+    def poses(self, volumes: Tensor, volume_index: Tensor, pixels: Tensor) -> tuple[Tensor, Tensor] | None:
+        """Return centres (M, 3) in voxels and normals (M, 3), or None for a network without poses; arguments as in `scores`."""
+        return None
+
+
+class PoseNetwork(Network):
+    """A network that predicts poses only; the scores of boxes are those that the platform derives from poses."""
+
+    probabilities = False
+
+    def __init__(self, grid: BlockGrid) -> None:
+        super().__init__()
+        self.grid = grid
+
+    @abstractmethod
+    def poses(self, volumes: Tensor, volume_index: Tensor, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return centres (M, 3) in voxels and normals (M, 3); arguments as in `scores`."""
+
+    def scores(self, volumes: Tensor, volume_index: Tensor, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return scores of blocks (M, 27) and boxes (M, 729), on the CPU; see `pose_scores`."""
+        centres, normals = (part.cpu().double().numpy() for part in self.poses(volumes, volume_index, pixels))
+        boxes, coarse = pose_scores(centres, normals, self.grid)
+        return torch.from_numpy(coarse), torch.from_numpy(boxes)
 
 
 @torch.no_grad()
@@ -41,13 +74,34 @@ def in_volumes(
     """
     network.eval()
     coarse, boxes = [], []
-    for first in range(0, len(volumes), together):
-        low, high = torch.searchsorted(volume_index, torch.tensor([first, first + together], device=volume_index.device))
-        rows = slice(int(low), int(high))
-        part = network.scores(volumes[first : first + together], volume_index[rows] - first, pixels[rows])
+    for few, rows in _parts(volumes, volume_index, together):
+        part = network.scores(volumes[few], volume_index[rows] - few.start, pixels[rows])
         coarse.append(part[0].float().cpu().numpy())
         boxes.append(part[1].float().cpu().numpy())
     return np.concatenate(coarse), np.concatenate(boxes)
+
+
+@torch.no_grad()
+def poses_in_volumes(
+    network: Network, volumes: Tensor, volume_index: Tensor, pixels: Tensor, together: int = 8
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Return float64 centres and normals (M, 3) of sections, or None; arguments as in `in_volumes`."""
+    network.eval()
+    centres, normals = [], []
+    for few, rows in _parts(volumes, volume_index, together):
+        part = network.poses(volumes[few], volume_index[rows] - few.start, pixels[rows])
+        if part is None:
+            return None
+        centres.append(part[0].cpu().double().numpy())
+        normals.append(part[1].cpu().double().numpy())
+    return np.concatenate(centres), np.concatenate(normals)
+
+
+def _parts(volumes: Tensor, volume_index: Tensor, together: int) -> Iterator[tuple[slice, slice]]:
+    """Yield the rows of a few volumes, and those of their sections."""
+    for first in range(0, len(volumes), together):
+        low, high = torch.searchsorted(volume_index, torch.tensor([first, first + together], device=volume_index.device))
+        yield slice(first, first + together), slice(int(low), int(high))
 
 
 def validate(network: Network, batch: Batch) -> float:

@@ -17,7 +17,7 @@ from atombench.engine.training.schedule import Precision, Schedule
 from atombench.errors import DataError
 from atombench.tasks.atom.geometry import BlockGrid
 from atombench.tasks.atom.learning.feed import SectionFeed
-from atombench.tasks.atom.learning.scoring import Network, in_volumes, validate
+from atombench.tasks.atom.learning.scoring import Network, in_volumes, poses_in_volumes, validate
 from atombench.tasks.atom.protocol import PRIMARY
 from atombench.tasks.atom.queries import Queries
 from atombench.tasks.atom.training import Training
@@ -95,7 +95,7 @@ class NetworkMethod(ABC):
         )
 
     def predict(self, weights: contract.Weights, queries: Queries, resources: contract.Resources) -> contract.Answers:
-        """Score all blocks and boxes.
+        """Score all blocks and boxes, and return poses if the network predicts them.
 
         Raises:
             DataError: the weights do not match the options.
@@ -112,5 +112,12 @@ class NetworkMethod(ABC):
         )
         with keyed_torch(resources.device, self.options.deterministic):  # float32, because scores would tie in half precision
             coarse, boxes = in_volumes(network, volumes, index, pixels)
-        parameters = sum(weight.numel() for weight in network.parameters())
-        return contract.Answers(boxes=boxes, coarse=coarse, probabilities=True, about={"parameters": parameters})
+            centres, normals = poses_in_volumes(network, volumes, index, pixels) or (None, None)
+        return contract.Answers(
+            boxes=boxes,
+            coarse=coarse,
+            centres=centres,
+            normals=normals,
+            probabilities=network.probabilities,
+            about={"parameters": sum(weight.numel() for weight in network.parameters())},
+        )
