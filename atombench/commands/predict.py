@@ -54,7 +54,7 @@ def run(
     threads: Threads = 1,
     log: Log = None,
 ) -> None:
-    """Answer all test queries; the method receives them in random order, mixed with exchanged cases if it is learned."""
+    """Answer all test queries; the method receives them in random order, mixed with exchanged cases if it learns."""
     log_to(log)
     name, task, drawn = load_drawn(board, manifest)
     entry = task.registry.entry(method)
@@ -72,7 +72,7 @@ def run(
         bundle = load_bundle(weights)
         _check_bundle(bundle, task, name, weights)
         hint = task.hint(curated, drawn) if entry.oracle else None
-        cases = cases_of(task, asked, drawn, entry.learned, task.registry.is_external(method))
+        cases = cases_of(task, asked, drawn, entry.answers_exchanges, task.registry.is_external(method))
         own, kept = answer_cases(task, built, bundle.weights, asked, cases, resources, hint)
     except MethodFailure as failure:
         save_answers(out, Answers(), source, count)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Role = Literal["control", "search", "network", "submission"]
+Role = Literal["control", "search", "classical", "network", "submission"]
 
 
 @dataclass(frozen=True)
@@ -16,13 +16,14 @@ class Entry:
     Attributes:
         module: dotted name of the module.
         cls: name of the class in the module.
-        role: `control`, `search`, `network` or `submission`.
+        role: `control`, `search`, `classical`, `network` or `submission`.
         seeded: whether results depend on the seed; other methods run once.
         note: one sentence for the board.
         learned: whether it is a trained network, which may use a GPU and also answers queries with exchanged inputs.
         fitted: whether it uses training data without being a network.
         oracle: whether it receives labels of test queries.
         required: whether every board includes it.
+        exchanged: whether it answers queries with exchanged inputs although it is no network.
     """
 
     module: str
@@ -34,11 +35,17 @@ class Entry:
     fitted: bool = False
     oracle: bool = False
     required: bool = False
+    exchanged: bool = False
 
     @property
     def needs_training(self) -> bool:
         """Whether a dataset without training volumes takes its weights from another dataset."""
         return self.learned or self.fitted
+
+    @property
+    def answers_exchanges(self) -> bool:
+        """Whether it also answers queries with exchanged inputs."""
+        return self.learned or self.exchanged
 
 
 Methods = Mapping[str, Entry]

@@ -13,8 +13,14 @@ from atombench.pages.row import Row
 
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 PALETTE = ("#1f77b4", "#d1701b", "#2a9d5c", "#c0392b", "#8e63b5", "#9c6b4f", "#d070b0", "#6f8f1f", "#1ca3b5")
-ROLE_COLOURS = {"control": "#8a8f98", "search": "#b8860b", "network": "#1f77b4", "submission": "#2a9d5c"}
-ROLE_SYMBOLS = {"control": "diamond", "search": "square", "network": "circle", "submission": "star"}
+ROLE_COLOURS = {
+    "control": "#8a8f98",
+    "search": "#b8860b",
+    "classical": "#7a5195",
+    "network": "#1f77b4",
+    "submission": "#2a9d5c",
+}
+ROLE_SYMBOLS = {"control": "diamond", "search": "square", "classical": "triangle-up", "network": "circle", "submission": "star"}
 NEUTRAL = "#8a8f98"
 CLEAR = "rgba(0,0,0,0)"
 GRID = "rgba(128,128,128,0.25)"  # visible on light and dark backgrounds

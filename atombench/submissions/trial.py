@@ -125,7 +125,7 @@ def _evaluated(made: MadeBoard, name: str, method: contract.Method, submitted: b
     task, resources = made.task, contract.Resources(seed=1)
     asked = task.queries(made.data, made.manifest)
     entry = None if submitted else task.registry.entry(name)
-    cases = cases_of(task, asked, made.manifest, bool(entry and entry.learned), submitted)
+    cases = cases_of(task, asked, made.manifest, bool(entry and entry.answers_exchanges), submitted)
     hint = task.hint(made.data, made.manifest) if entry and entry.oracle else None
     with own_faults("training"):
         weights = method.fit(task.training(made.data, made.manifest), resources)
