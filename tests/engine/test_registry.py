@@ -83,6 +83,12 @@ def test_controls_are_the_methods_that_every_board_requires() -> None:
     assert not any(REGISTRY.is_external(name) for name in METHODS)
 
 
+def test_methods_that_learn_from_images_answer_exchanged_queries() -> None:
+    asked = {name for name, entry in METHODS.items() if entry.answers_exchanges}
+    assert asked == {name for name, entry in METHODS.items() if entry.learned} | {"knn", "pca-ridge", "forest"}
+    assert "constant" not in asked
+
+
 def test_a_note_states_the_variant_and_the_training_dataset() -> None:
     plain = METHODS["regismcan"].note
     assert REGISTRY.note("regismcan") == plain
