@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from pydantic import Field
@@ -12,7 +12,7 @@ from pydantic import Field
 from atombench import streams
 from atombench.engine import contract
 from atombench.engine.training.device import keyed_torch
-from atombench.engine.training.loop import Course, TrainingLoop
+from atombench.engine.training.loop import Course, Trainable, TrainingLoop
 from atombench.engine.training.schedule import Precision, Schedule
 from atombench.errors import DataError
 from atombench.tasks.atom.geometry import BlockGrid
@@ -21,6 +21,8 @@ from atombench.tasks.atom.learning.scoring import Network, in_volumes, poses_in_
 from atombench.tasks.atom.protocol import PRIMARY
 from atombench.tasks.atom.queries import Queries
 from atombench.tasks.atom.training import Training
+
+Loaded = TypeVar("Loaded", bound=Trainable)
 
 
 class NetworkOptions(contract.Options):
@@ -46,8 +48,8 @@ class NetworkOptions(contract.Options):
         return Schedule(**{name: getattr(self, name) for name in Schedule.__dataclass_fields__})
 
 
-class NetworkMethod(ABC):
-    """A method that trains a network; subclasses define which one."""
+class TrainedMethod(ABC):
+    """A method that trains a network; subclasses define which one, on what, and how it answers."""
 
     Options: ClassVar[type[NetworkOptions]] = NetworkOptions
     smoke: ClassVar[dict[str, Any]] = {
@@ -62,8 +64,12 @@ class NetworkMethod(ABC):
         self.options = options
 
     @abstractmethod
-    def network(self, grid: BlockGrid) -> Network:
+    def network(self, grid: BlockGrid) -> Trainable:
         """Build the untrained network."""
+
+    @abstractmethod
+    def course(self, training: Training, device: str) -> Course:
+        """Return batches and the validation score."""
 
     def fit(self, training: Training, resources: contract.Resources) -> contract.Weights:
         """Train with the shared loop.
@@ -76,10 +82,33 @@ class NetworkMethod(ABC):
         with keyed_torch("cpu", deterministic=False):
             torch.manual_seed(streams.seed_of("weights", resources.seed) % 2**63)
             network = self.network(training.grid).to(resources.device)
-        course, schedule = self._course(training, resources.device), self.options.schedule()
+        course, schedule = self.course(training, resources.device), self.options.schedule()
         return TrainingLoop(network, course, schedule, resources.seed, resources.curve, resources.checkpoint).run()
 
-    def _course(self, training: Training, device: str) -> Course:
+
+def load_weights(network: Loaded, weights: contract.Weights, resources: contract.Resources) -> Loaded:
+    """Return the network with these weights, on the device of the resources.
+
+    Raises:
+        DataError: the weights do not match the network.
+    """
+    torch.set_num_threads(resources.threads)
+    try:
+        network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
+    except RuntimeError as error:
+        msg = f"the weights do not match the network ({' '.join(str(error).split()):.200}); train again with these options"
+        raise DataError(msg) from error
+    return network.to(resources.device).eval()
+
+
+class NetworkMethod(TrainedMethod):
+    """A method that trains a network on the board's sections and answers with its scores; subclasses define which one."""
+
+    @abstractmethod
+    def network(self, grid: BlockGrid) -> Network:
+        """Build the untrained network."""
+
+    def course(self, training: Training, device: str) -> Course:
         """Return batches of training sections, and the score on a fixed random subset of validation sections."""
         options = self.options
         parts = (training.train, training.val)
@@ -100,13 +129,7 @@ class NetworkMethod(ABC):
         Raises:
             DataError: the weights do not match the options.
         """
-        torch.set_num_threads(resources.threads)
-        network = self.network(queries.grid).to(resources.device)
-        try:
-            network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
-        except RuntimeError as error:
-            msg = f"the weights do not match the network ({' '.join(str(error).split()):.200}); train again with these options"
-            raise DataError(msg) from error
+        network = load_weights(self.network(queries.grid), weights, resources)
         volumes, index, pixels = (
             torch.from_numpy(array).to(resources.device) for array in (queries.volumes, queries.volume_index, queries.pixels)
         )

@@ -153,4 +153,12 @@ METHODS: dict[str, Entry] = {
         fitted=True,
         exchanged=True,
     ),
+    "locus": Entry(
+        f"{HERE}.locus",
+        "Locus",
+        "network",
+        True,
+        "learned features of section and volume, compared at every pose; exact matches by SSD",
+        learned=True,
+    ),
 }

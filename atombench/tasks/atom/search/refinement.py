@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -20,6 +21,13 @@ AXES = (np.array([1.0, 0.0]), np.array([0.0, 1.0]))  # offsets (a, b) of two dir
 DIRECTIONS = 8  # of tilts
 ROUNDS = 2  # with each tilt
 AT_ONCE = 2**22  # pixels cut together, so that they take little memory
+
+
+class PoseJudge(Protocol):
+    """Similarity of queries and poses of one volume."""
+
+    def scores(self, centres: Tensor, normals: Tensor, turns: Tensor) -> Tensor:
+        """Return the similarity of each query and its own poses (Q, n, 3), float64 (Q, n); `turns` as in `Judge`."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +81,7 @@ class Judge:
         return found
 
 
-def refined(poses: BestPoses, judge: Judge, tilts: Sequence[float]) -> BestPoses:
+def refined(poses: BestPoses, judge: PoseJudge, tilts: Sequence[float]) -> BestPoses:
     """Return the poses after refinement; no score falls.
 
     Args:

@@ -1,0 +1,222 @@
+"""Network of `locus`: features of sections and of volumes that are compared point by point at every pose.
+
+The volume becomes a field of unit vectors, one for each voxel; the section a vector for each of 4 x 4 anchor points. The score
+of a pose is the sum of the products of the section's vectors with those of the voxels at which the pose puts its anchors. Any
+pose can thus be compared, by one product of vectors.
+
+Letters: V volumes, M sections, N poses, E edge of the volume, C features, A anchors (16).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate, normalize, relu
+
+from atombench.engine.training.loop import Trainable
+from atombench.tasks.atom.geometry import BlockGrid, plane
+from atombench.tasks.atom.learning.drawn_feed import near_tissue
+from atombench.tasks.atom.learning.feed import Batch
+
+COARSE = 20  # edge of the field of features before it is interpolated to the volume's size
+ANCHORS = 4  # per side
+AXES = (np.array([1.0, 0.0]), np.array([0.0, 1.0]))  # offsets (a, b) of two directions within the plane
+VOLUME_WIDTHS = (32, 64, 128)  # channels at 20^3, 10^3 and 5^3
+MIXED = 48  # channels at 20^3 after all levels have been combined
+SECTION_WIDTHS = {1: (128,), 2: (64, 160), 4: (32, 96, 160)}  # channels by pixels per anchor, from fine to coarse
+GLOBAL = 192  # width of the perceptron that lets every anchor know the whole section
+OFFSETS = ((0.5, 0.12), (1.0, 0.2), (3.0, 0.4), (6.0, 0.8))  # of compared poses from true ones: voxels / s, radians
+NEAR_VOXELS, NEAR_RADIANS = 0.7, 0.2  # standard deviations of the poses that count as right: voxels / s, and tilt
+HIT = 1.5  # voxels / s, as in the metric centre_hit
+
+
+class Compared(NamedTuple):
+    """Scores of N poses for S sections of one volume, and how far the poses lie from the true ones; (S, N) each.
+
+    Attributes:
+        scores: logits.
+        distance: between centres, in voxels / s.
+        tilt: angle between normals, in radians.
+    """
+
+    scores: Tensor
+    distance: Tensor
+    tilt: Tensor
+
+
+def convolution(dimensions: int, width: int, out: int, stride: int = 1) -> nn.Sequential:
+    """Return a convolution, group norm and ReLU: 3 pixels wide, or as wide as its stride."""
+    kind = nn.Conv3d if dimensions == 3 else nn.Conv2d
+    wide = 3 if stride == 1 else stride
+    layer = kind(width, out, wide, stride=stride, padding=1 if stride == 1 else 0)
+    return nn.Sequential(layer, nn.GroupNorm(8, out), nn.ReLU())
+
+
+class Residual(nn.Module):
+    """Two convolutions beside the identity."""
+
+    def __init__(self, dimensions: int, width: int) -> None:
+        super().__init__()
+        kind = nn.Conv3d if dimensions == 3 else nn.Conv2d
+        self.first = convolution(dimensions, width, width)
+        self.second = nn.Sequential(kind(width, width, 3, padding=1), nn.GroupNorm(8, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (M, C, ...) to the same shape."""
+        return relu(x + self.second(self.first(x)))
+
+
+class VolumeEncoder(nn.Module):
+    """U-shaped network of three levels; voxels are first gathered into the channels of 20^3 cells."""
+
+    def __init__(self, scale: int, features: int) -> None:
+        super().__init__()
+        self.scale = scale
+        fine, middle, coarse = VOLUME_WIDTHS
+        self.fine = nn.Sequential(convolution(3, scale**3, fine), convolution(3, fine, fine))
+        self.middle = nn.Sequential(convolution(3, fine, middle, 2), Residual(3, middle))
+        self.coarse = nn.Sequential(convolution(3, middle, coarse, 2), Residual(3, coarse))
+        self.from_coarse, self.mixed_middle = nn.Conv3d(coarse, middle, 1), Residual(3, middle)
+        self.from_middle, self.from_fine = nn.Conv3d(middle, MIXED, 1), nn.Conv3d(fine, MIXED, 1)
+        self.mixed_fine, self.out = convolution(3, MIXED, MIXED), nn.Conv3d(MIXED, features, 1)
+
+    def forward(self, volumes: Tensor) -> Tensor:
+        """Map volumes (V, E, E, E) to unit vectors of all voxels, float32 (V, C, E, E, E)."""
+        cells = volumes.unflatten(1, (COARSE, -1)).unflatten(3, (COARSE, -1)).unflatten(5, (COARSE, -1))
+        cells = cells.permute(0, 2, 4, 6, 1, 3, 5).flatten(1, 3)  # (V, s^3, 20, 20, 20)
+        fine = self.fine(cells)
+        middle = self.middle(fine)
+        middle = self.mixed_middle(middle + doubled(self.from_coarse(self.coarse(middle))))
+        mixed = relu(self.from_fine(fine) + doubled(self.from_middle(middle)))
+        found = self.out(mixed + self.mixed_fine(mixed)).float()
+        if self.scale > 1:
+            found = interpolate(found, scale_factor=self.scale, mode="trilinear")
+        return normalize(found, dim=1)
+
+
+def doubled(x: Tensor) -> Tensor:
+    """Return a field (V, C, n, n, n) interpolated to twice its size."""
+    return interpolate(x, scale_factor=2, mode="trilinear")
+
+
+class SectionEncoder(nn.Module):
+    """Residual network that ends with one vector for each anchor; all anchors know the whole section."""
+
+    def __init__(self, size: int, features: int) -> None:
+        super().__init__()
+        pixels = size // ANCHORS
+        widths = SECTION_WIDTHS.get(pixels) or (48, 160)
+        strides = [2] * (len(widths) - 1) if pixels in SECTION_WIDTHS else [pixels]
+        layers: list[nn.Module] = [convolution(2, 1, widths[0]), Residual(2, widths[0])]
+        for stride, width, wider in zip(strides, widths, widths[1:], strict=False):
+            layers += [convolution(2, width, wider, stride), Residual(2, wider)]
+        last = widths[-1]
+        self.local = nn.Sequential(*layers, Residual(2, last))
+        self.whole = nn.Sequential(nn.Flatten(), nn.Linear(last * ANCHORS**2, GLOBAL), nn.ReLU(), nn.Linear(GLOBAL, last))
+        self.out = nn.Conv2d(last, features, 1)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Map sections (M, W, W) to vectors of their anchors, (M, A, C); anchors follow b, then a."""
+        x = self.local(pixels[:, None])
+        x = relu(x + self.whole(x)[:, :, None, None])
+        return self.out(x).float().flatten(2).mT
+
+
+class LocusNetwork(Trainable):
+    """Both encoders, and scores of poses.
+
+    Args:
+        grid: blocks and section size.
+        features: C.
+        compared: random poses of each volume that a training step compares with its sections, besides those near true ones.
+    """
+
+    a: Tensor
+    b: Tensor
+
+    def __init__(self, grid: BlockGrid, features: int, compared: int) -> None:
+        super().__init__()
+        self.grid, self.compared = grid, compared
+        self.volume = VolumeEncoder(grid.scale, features)
+        self.section = SectionEncoder(grid.section, features)
+        self.sharpness = nn.Parameter(torch.zeros(()))
+        steps = (torch.arange(ANCHORS) - (ANCHORS - 1) / 2) * (grid.section / ANCHORS) - 0.5
+        b, a = torch.meshgrid(steps, steps, indexing="ij")
+        self.register_buffer("a", a.flatten(), persistent=False)
+        self.register_buffer("b", b.flatten(), persistent=False)
+
+    def queries(self, pixels: Tensor) -> Tensor:
+        """Return what sections (M, W, W) are compared by; float32 (M, A * C)."""
+        found: Tensor = self.section(pixels).flatten(1) * self.sharpness.exp()
+        return found
+
+    def templates(self, field: Tensor, centres: Tensor, normals: Tensor) -> Tensor:
+        """Return the features at the anchors of poses, zero outside the volume; (N, A * C).
+
+        Args:
+            field: features of one volume, (C, E, E, E).
+            centres: (N, 3) voxels.
+            normals: (N, 3), any positive length.
+        """
+        edge = self.grid.edge
+        axes = plane(normals, AXES).to(field.dtype)  # (N, 3, 2)
+        points = centres.to(field.dtype)[:, :, None] + axes[:, :, :1] * self.a + axes[:, :, 1:] * self.b
+        voxels = points.round().long()
+        inside = ((voxels >= 0) & (voxels < edge)).all(dim=1)  # (N, A)
+        i, j, k = voxels.clamp(0, edge - 1).unbind(dim=1)
+        found = field.flatten(1).T.index_select(0, ((i * edge + j) * edge + k).flatten())
+        return (found.unflatten(0, (len(voxels), -1)) * inside[:, :, None]).flatten(1)
+
+    def comparisons(self, batch: Batch, generator: torch.Generator) -> list[Compared]:
+        """Compare the sections of each volume of a batch with poses near all of them and with random ones."""
+        fields, queries = self.volume(batch.volumes), self.queries(batch.pixels)
+        found = []
+        for number, field in enumerate(fields):
+            own = batch.volume_index == number
+            true = (batch.centres[own], batch.normals[own])
+            centres, normals = self._poses_to_compare(batch.volumes[number], *true, generator)
+            scores = queries[own] @ self.templates(field, centres, normals).T
+            distance = torch.cdist(true[0], centres) / self.grid.scale
+            tilt = torch.acos((true[1] @ normals.T).clamp(-1, 1))
+            found.append(Compared(scores, distance, tilt))
+        return found
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """Return the cross-entropy between the scores of poses and their nearness to the true one, mean over sections."""
+        losses = []
+        for scores, distance, tilt in self.comparisons(batch, generator):
+            nearness = -((distance / NEAR_VOXELS) ** 2 + (tilt / NEAR_RADIANS) ** 2) / 2
+            losses.append(-(nearness.softmax(dim=1) * scores.log_softmax(dim=1)).sum(dim=1))
+        return torch.cat(losses).mean()
+
+    @torch.no_grad()
+    def ranking_accuracy(self, batch: Batch) -> float:
+        """Return the share of sections whose best pose, of those that training would compare, has a centre within reach."""
+        self.eval()
+        generator = torch.Generator(batch.pixels.device).manual_seed(0)
+        hits = [
+            (distance.gather(1, scores.argmax(dim=1, keepdim=True)) <= HIT)[:, 0]
+            for scores, distance, _ in self.comparisons(batch, generator)
+        ]
+        return float(torch.cat(hits).float().mean())
+
+    def _poses_to_compare(
+        self, volume: Tensor, centres: Tensor, normals: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Return poses at several distances from the true ones, and random ones near tissue; centres and normals (N, 3)."""
+        device, count = centres.device, len(centres)
+        every_centre, every_normal = [], []
+        for far, tilt in OFFSETS:
+            step = 2 * torch.rand(count, 3, generator=generator, device=device) - 1
+            turn = torch.randn(count, 3, generator=generator, device=device) / math.sqrt(2)
+            every_centre.append(centres + step * far * self.grid.scale)
+            every_normal.append(normals + turn * tilt)
+        tissue = near_tissue(volume)
+        flat = tissue[torch.randint(len(tissue), (self.compared,), generator=generator, device=device)]
+        every_centre.append(torch.stack(torch.unravel_index(flat, (self.grid.edge,) * 3), dim=1).to(centres.dtype))
+        every_normal.append(torch.randn(self.compared, 3, generator=generator, device=device))
+        return torch.cat(every_centre), normalize(torch.cat(every_normal), dim=1)
