@@ -39,6 +39,10 @@ class NormalisedGradientFields:
         count = first.shape[1] // 3
         return array_namespace(first).sum(first[:, : 2 * count], axis=1) / math.sqrt(count)
 
+    def sizes(self, first: AnyArray) -> AnyArray:
+        """Return 1; (Q,)."""
+        return 0 * first[:, 0] + 1
+
     def margins(self, first: AnyArray, largest: float) -> AnyArray:
         """Return bounds of rounding errors, (Q,); features have at most length 1."""
         return 0 * first[:, 0] + product_margin(first.shape[1])

@@ -5,7 +5,7 @@ features, so that all pairs of two sets are one matrix product. Arrays are NumPy
 more axes in front, such as (..., N, F); scores then compare the sets with the same indices.
 
 A search computes scores in single precision first. `margins` says how far they may be from exact ones, so that no candidate is
-missed, and `ceilings` which scores cannot be exceeded, so that it may stop.
+missed, and `ceilings` which scores cannot be exceeded, so that it may stop. `sizes` says what counts as equal.
 """
 
 from __future__ import annotations
@@ -35,6 +35,9 @@ class Measure(Protocol):
 
     def ceilings(self, first: AnyArray) -> AnyArray:
         """Return scores that no image exceeds, given the features (Q, F) of the others; (Q,)."""
+
+    def sizes(self, first: AnyArray) -> AnyArray:
+        """Return the size of scores of similar images, given features (Q, F); equality of scores is relative to it; (Q,)."""
 
     def margins(self, first: AnyArray, largest: float) -> AnyArray:
         """Return how much scores change at most if features are rounded to float32 and compared in float32; (Q,).

@@ -42,6 +42,10 @@ class Mind:
         """Return 0, the score of equal descriptors; (Q,)."""
         return Ssd().ceilings(first)
 
+    def sizes(self, first: AnyArray) -> AnyArray:
+        """Return the squared lengths of descriptors; (Q,)."""
+        return Ssd().sizes(first)
+
     def margins(self, first: AnyArray, largest: float) -> AnyArray:
         """Return bounds of rounding errors, (Q,); no descriptor exceeds 1."""
         return Ssd().margins(first, 1.0)

@@ -27,6 +27,10 @@ class Ncc:
         """Return 1, or 0 for images that are equal throughout; (Q,)."""
         return array_namespace(first).sum(first * first, axis=1)
 
+    def sizes(self, first: AnyArray) -> AnyArray:
+        """Return 1; (Q,)."""
+        return 0 * first[:, 0] + 1
+
     def margins(self, first: AnyArray, largest: float) -> AnyArray:
         """Return bounds of rounding errors, (Q,); features have at most length 1."""
         return 0 * first[:, 0] + product_margin(first.shape[1])

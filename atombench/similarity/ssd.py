@@ -8,6 +8,8 @@ from array_api_compat import array_namespace
 
 from atombench.similarity.measure import AnyArray, flat, product_margin, products
 
+SMALLEST = 1e-30  # sum of squared pixels of an image that counts as empty
+
 
 class Ssd:
     """Minus the sum of squared differences of pixels: for images of one contrast.
@@ -32,6 +34,10 @@ class Ssd:
     def ceilings(self, first: AnyArray) -> AnyArray:
         """Return 0, the score of equal images; (Q,)."""
         return 0 * first[:, 0]
+
+    def sizes(self, first: AnyArray) -> AnyArray:
+        """Return |a|^2, (Q,): the faintest ripple of resampling is still told apart from another one."""
+        return array_namespace(first).clip(first[:, -1], SMALLEST, None)
 
     def margins(self, first: AnyArray, largest: float) -> AnyArray:
         """Return bounds of rounding errors, (Q,); 2 |a|.|b| is at most |a|^2 + |b|^2."""

@@ -5,8 +5,8 @@ Most of the work is done in single precision:
 1. Every candidate is compared in single precision, and the greatest score in each block of candidates is kept.
 2. Blocks whose greatest score lies within twice the rounding error of the query's best are compared in double precision.
 
-Scores are equal if they agree when rounded to `QUANTUM`; of equal candidates the first counts, by orientation, then by
-position. A query that has reached the greatest score possible needs no further comparison.
+Scores are equal if they agree when rounded to `QUANTUM` times their size; of equal candidates the first counts, by orientation,
+then by position. A query that has reached the greatest score possible needs no further comparison.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ BLOCK = 2048  # least number of positions compared together on a CPU; their scor
 DEVICE_BLOCK = 65536  # on other devices
 BLOCKS = 64  # of positions at most, so that a survey takes little memory
 AT_ONCE = 8  # blocks per thread that are compared again before it is checked which queries are finished
-QUANTUM = 1e-9  # scores that are equal when rounded to this are equal
+QUANTUM = 1e-9  # scores that are equal when rounded to this, relative to their size, are equal
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,7 @@ class ExactSearch:
         self.threads = threads if self.on_cpu else 1
         different, self.copies = pixels.flatten(1).unique(dim=0, return_inverse=True)
         self.queries = measure.features(different.reshape(-1, *pixels.shape[1:]).double())
+        self.quanta = QUANTUM * measure.sizes(self.queries)
         count = len(candidates.lattices.centres)
         step = max(BLOCK if self.on_cpu else DEVICE_BLOCK, -(-count // BLOCKS))
         self.blocks = [slice(first, min(first + step, count)) for first in range(0, count, step)]
@@ -93,7 +94,7 @@ class ExactSearch:
     def find(self, survey: Survey | None = None) -> Found:
         """Return the best candidates, as if all were compared in double precision."""
         wanted = self._wanted((survey or self.survey()).scores)
-        ceilings = _rounded(self.measure.ceilings(self.queries))
+        ceilings = (self.measure.ceilings(self.queries) / self.quanta).round()
         best = torch.full_like(ceilings, -torch.inf)
         chosen = torch.zeros((2, len(best)), dtype=torch.int64, device=best.device)
         items, step = wanted.any(dim=0).nonzero().tolist(), AT_ONCE * self.threads
@@ -106,7 +107,7 @@ class ExactSearch:
                     better = score > best[row]
                     best[row] = torch.where(better, score, best[row])
                     chosen[0, row[better]], chosen[1, row[better]] = orientation, position[better]
-        return Found(chosen[0][self.copies], chosen[1][self.copies], (best * QUANTUM)[self.copies])
+        return Found(chosen[0][self.copies], chosen[1][self.copies], (best * self.quanta)[self.copies])
 
     def _compare(self, queries: Tensor, scores: Tensor, positions: Tensor, orientation: int) -> None:
         """Write the best scores in each block of one orientation, and their positions unless `positions` is empty."""
@@ -124,22 +125,19 @@ class ExactSearch:
     def _wanted(self, scores: Tensor) -> Tensor:
         """Return which blocks may hold the best candidate of a query, bool (Q, O, blocks)."""
         largest = float(self.candidates.voxels.abs().max())
-        margins = 2 * self.measure.margins(self.queries, largest) + QUANTUM
+        margins = 2 * self.measure.margins(self.queries, largest) + self.quanta
         least = scores.amax(dim=(1, 2)).double() - margins
         return (scores >= least[:, None, None]) & scores.isfinite()
 
     def _again(self, where: tuple[int, int], rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the best score of some queries in a block, as a multiple of `QUANTUM`, and its position; (rows,) each."""
+        """Return the best score of some queries in a block, as a multiple of its quantum, and its position; (rows,) each."""
         if not len(rows):
             return torch.zeros(0, dtype=torch.float64, device=rows.device), rows
         sections, numbers = self.candidates.sections(where[0], self.blocks[where[1]])
-        found = _rounded(self.measure.scores(self.queries[rows], self.measure.features(sections.double())))
+        found = self.measure.scores(self.queries[rows], self.measure.features(sections.double()))
+        found = (found / self.quanta[rows, None]).round()
         best = found.max(dim=1)
         return best.values, numbers[best.indices]
-
-
-def _rounded(scores: Tensor) -> Tensor:
-    return (scores / QUANTUM).round()
 
 
 @contextmanager

@@ -88,7 +88,9 @@ def test_the_search_finds_the_first_best_candidate_of_a_naive_search(
     expected = sections_of(case)
     queries = asked(expected)
     flat = expected.reshape(-1, *expected.shape[2:]).astype(np.float64)
-    scores = np.round(measure.scores(measure.features(queries.astype(np.float64)), measure.features(flat)) / QUANTUM)
+    features = measure.features(queries.astype(np.float64))
+    quanta = QUANTUM * measure.sizes(features)
+    scores = np.round(measure.scores(features, measure.features(flat)) / quanta[:, None])
     if tissue:
         scores[:, ~shows(flat.reshape(len(flat), -1)[:, grid.core_points.ravel()].astype(np.float32))] = -np.inf
     orientations, positions = np.unravel_index(scores.argmax(axis=1), expected.shape[:2])
@@ -97,7 +99,27 @@ def test_the_search_finds_the_first_best_candidate_of_a_naive_search(
     found = search.find()
     np.testing.assert_array_equal(found.orientations, orientations)
     np.testing.assert_array_equal(found.positions, positions)
-    np.testing.assert_allclose(found.scores, scores.max(axis=1) * QUANTUM, atol=1.5 * QUANTUM)
+    np.testing.assert_allclose(found.scores, scores.max(axis=1) * quanta, atol=1.5 * quanta.max())
+
+
+def test_sections_of_a_faint_ripple_are_told_apart() -> None:
+    """Resampling leaves a ripple of about 1e-6 in the background, by which a search finds sections without tissue."""
+    grid = BlockGrid(1)
+    normals = known_normals("hard", 1)[::40]
+    ripple = (1e-6 * np.random.default_rng(0).normal(size=(20, 20, 20))).astype(np.float32)
+    ripple[:4] += 0.5
+    lattices = Lattices(grid, normals, every_position(grid))
+    candidates = Candidates(ripple, lattices, tissue_only=False)
+    chosen = torch.arange(4000, 7900, 37)
+    sections = torch.cat(
+        [candidates.sections(number % len(normals), chosen[number : number + 1])[0] for number in range(len(chosen))]
+    )
+    found = ExactSearch(candidates, MEASURES["ssd"], sections, threads=1).find()
+    right = sum(
+        torch.equal(candidates.sections(int(orientation), position[None])[0][0], section)
+        for orientation, position, section in zip(found.orientations, found.positions, sections, strict=True)
+    )
+    assert right == len(chosen)
 
 
 @pytest.mark.parametrize("name", MEASURES)
