@@ -27,7 +27,7 @@ BLOCK = 2048  # least number of positions compared together on a CPU; their scor
 DEVICE_BLOCK = 65536  # on other devices
 BLOCKS = 64  # of positions at most, so that a survey takes little memory
 AT_ONCE = 8  # blocks per thread that are compared again before it is checked which queries are finished
-QUANTUM = 1e-9  # scores that are equal when rounded to this, relative to their size, are equal
+QUANTUM = 1e-13  # scores that are equal when rounded to this, relative to their size, are equal
 
 
 @dataclass(frozen=True)

@@ -131,7 +131,7 @@ def test_scores_in_single_precision_differ_by_less_than_the_margin_and_never_exc
     error = (single - scores).abs().amax(dim=1)
     assert (error <= measure.margins(features, 30.0)).all()
     assert (error > 0).any()
-    assert (scores.amax(dim=1) <= measure.ceilings(features) + QUANTUM).all()
+    assert (scores.amax(dim=1) <= measure.ceilings(features) + QUANTUM * measure.sizes(features)).all()
 
 
 def test_a_survey_has_the_best_position_of_every_orientation_and_block(monkeypatch: pytest.MonkeyPatch) -> None:
