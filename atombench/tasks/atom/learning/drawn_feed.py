@@ -108,11 +108,10 @@ def draw_poses(volume: Tensor, count: int, grid: BlockGrid, generator: torch.Gen
         generator: on the device of the volume.
     """
     tissue = (volume > BACKGROUND).float()
-    candidates = near_tissue(tissue)
-    found, fallback = [], None
+    candidates = near_tissue(volume)
+    found, fallback = [], _draw(candidates, count, grid, generator)
     for _ in range(ROUNDS):
         centres, normals = _draw(candidates, DRAWS * count, grid, generator)
-        fallback = fallback or (centres, normals)
         points = section_points(centres, normals, grid)
         index = torch.zeros(len(centres), dtype=torch.int64, device=volume.device)
         shown = cut(tissue[None], index, points, grid).flatten(1).mean(dim=1)
@@ -120,16 +119,15 @@ def draw_poses(volume: Tensor, count: int, grid: BlockGrid, generator: torch.Gen
         found.append((centres[kept], normals[kept]))
         if sum(len(part) for part, _ in found) >= count:
             break
-    assert fallback is not None
     centres, normals = (torch.cat(parts)[:count] for parts in zip(*found, fallback, strict=True))
     return centres, normals
 
 
-def near_tissue(tissue: Tensor) -> Tensor:
-    """Return the flat indices of the voxels that have enough tissue around them; all voxels if there is none."""
-    share = avg_pool3d(tissue[None, None], NEAR, stride=1, padding=NEAR // 2)[0, 0]
+def near_tissue(volume: Tensor) -> Tensor:
+    """Return the flat indices of the voxels of (E, E, E) that have enough tissue around them; all voxels if there is none."""
+    share = avg_pool3d((volume > BACKGROUND).float()[None, None], NEAR, stride=1, padding=NEAR // 2)[0, 0]
     near = (share >= NEAR_TISSUE).flatten().nonzero()[:, 0]
-    return near if len(near) else torch.arange(tissue.numel(), device=tissue.device)
+    return near if len(near) else torch.arange(volume.numel(), device=volume.device)
 
 
 def _draw(candidates: Tensor, count: int, grid: BlockGrid, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -35,13 +35,13 @@ from atombench.progress import tracked
 from atombench.tasks.atom.geometry import BlockGrid
 from atombench.tasks.atom.learning.drawn_feed import DrawnFeed, near_tissue
 from atombench.tasks.atom.learning.feed import SectionFeed
-from atombench.tasks.atom.methods.locus_network import HIT, LocusNetwork
+from atombench.tasks.atom.methods.locus_network import LocusNetwork
 from atombench.tasks.atom.methods.network import NetworkOptions, TrainedMethod, load_weights
 from atombench.tasks.atom.queries import Queries
 from atombench.tasks.atom.sampling import known_normals
 from atombench.tasks.atom.search.best_poses import BestPoses
 from atombench.tasks.atom.search.candidates import every_position
-from atombench.tasks.atom.search.feature_search import FeatureSearch
+from atombench.tasks.atom.search.feature_search import REACH, FeatureSearch
 from atombench.tasks.atom.search.pixel_match import Matches, PixelMatch
 from atombench.tasks.atom.search.posterior import Calibration, boxes_of, calibrated, posterior
 from atombench.tasks.atom.training import Training
@@ -167,7 +167,7 @@ class Locus(TrainedMethod):
             )
             volumes, index, pixels = (tensor.numpy() for tensor in (batch.volumes, batch.volume_index, batch.pixels))
             found = list(self._located(network, Queries(grid, training.gathering, volumes, index, pixels), resources))
-            judged.append(_judged(found, batch.centres.numpy(), HIT * grid.scale))
+            judged.append(_judged(found, batch.centres.numpy(), REACH * grid.scale))
         inside = np.concatenate([boxes_of(part.centres, part.normals, grid) for part in found])
         calibration = calibrated(np.concatenate([part.scores for part in found]), inside, batch.labels.boxes.numpy())
         named = {CALIBRATION + name: np.array([value]) for name, value in vars(calibration).items()}

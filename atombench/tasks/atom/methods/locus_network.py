@@ -21,6 +21,7 @@ from atombench.engine.training.loop import Trainable
 from atombench.tasks.atom.geometry import BlockGrid, plane
 from atombench.tasks.atom.learning.drawn_feed import near_tissue
 from atombench.tasks.atom.learning.feed import Batch
+from atombench.tasks.atom.search.feature_search import REACH
 
 COARSE = 20  # edge of the field of features before it is interpolated to the volume's size
 ANCHORS = 4  # per side
@@ -31,7 +32,6 @@ SECTION_WIDTHS = {1: (128,), 2: (64, 160), 4: (32, 96, 160)}  # channels by pixe
 GLOBAL = 192  # width of the perceptron that lets every anchor know the whole section
 OFFSETS = ((0.5, 0.12), (1.0, 0.2), (3.0, 0.4), (6.0, 0.8))  # of compared poses from true ones: voxels / s, radians
 NEAR_VOXELS, NEAR_RADIANS = 0.7, 0.2  # standard deviations of the poses that count as right: voxels / s, and tilt
-HIT = 1.5  # voxels / s, as in the metric centre_hit
 
 
 class Compared(NamedTuple):
@@ -199,7 +199,7 @@ class LocusNetwork(Trainable):
         self.eval()
         generator = torch.Generator(batch.pixels.device).manual_seed(0)
         hits = [
-            (distance.gather(1, scores.argmax(dim=1, keepdim=True)) <= HIT)[:, 0]
+            (distance.gather(1, scores.argmax(dim=1, keepdim=True)) <= REACH)[:, 0]
             for scores, distance, _ in self.comparisons(batch, generator)
         ]
         return float(torch.cat(hits).float().mean())

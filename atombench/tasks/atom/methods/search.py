@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any, ClassVar, Literal
@@ -30,10 +29,10 @@ from atombench.tasks.atom.sampling import known_normals
 from atombench.tasks.atom.search.candidates import Lattices, distinct_orientations, every_position
 from atombench.tasks.atom.search.pose_search import PoseSearch
 from atombench.tasks.atom.search.posterior import Calibration, boxes_of, calibrated, posterior
+from atombench.tasks.atom.search.refinement import LEVELS, tilts_between
 from atombench.tasks.atom.training import Training
 
 FINITE = ("hard", "easy")  # gatherings with a finite set of normals, which are not tilted
-LEVELS = 3  # of tilts, each half of the one before; the first is half of the distance between normals
 
 Array = NDArray[np.float64]
 
@@ -107,7 +106,7 @@ class Search:
         options, coarse = self.options, grid.scale > 1
         count = options.coarse_orientations if coarse else options.orientations
         normals = distinct_orientations(known_normals(gathering, count), grid)
-        first = 0.0 if gathering in FINITE else math.sqrt(2 * math.pi / count) / 2
+        tilts = (0.0,) * LEVELS if gathering in FINITE else tilts_between(count)
         return PoseSearch(
             lattices=Lattices(grid, normals, every_position(grid, grid.scale), resources.device),
             measure=MEASURES[options.similarity],
@@ -116,7 +115,7 @@ class Search:
             mirrored=options.mirrored,
             poses=options.poses,
             starts=options.starts,
-            tilts=tuple(first / 2**level for level in range(LEVELS)) if coarse else (),
+            tilts=tilts if coarse else (),
             mattes=options.refinement == "mattes",
             threads=resources.threads,
         )

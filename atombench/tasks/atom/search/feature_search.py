@@ -12,13 +12,12 @@ from torch.nn.functional import conv3d
 
 from atombench.tasks.atom.geometry import BlockGrid
 from atombench.tasks.atom.search.best_poses import BestPoses
-from atombench.tasks.atom.search.refinement import refined
+from atombench.tasks.atom.search.refinement import refined, tilts_between
 
 Templates = Callable[[Tensor, Tensor], Tensor]
 """Returns the features (n, F) of poses: centres (n, 3) and normals (n, 3)."""
 PER_NORMAL = 4  # best positions of each normal that are kept
 REACH = 1.5  # voxels / s: a centre within this distance is right, as in the metric centre_hit
-LEVELS = 3  # of tilts in refinement, each half of the one before; the first is half of the distance between normals
 AT_ONCE = 2**15  # poses whose features are gathered together
 
 
@@ -80,9 +79,8 @@ class FeatureSearch:
             torch.zeros_like(positions),
             top.values.double(),
         )
-        first = math.sqrt(2 * math.pi / len(self.normals)) / 2
         judge = FeatureJudge(templates, queries)
-        found = found.replaced(refined(found.first(self.starts), judge, [first / 2**level for level in range(LEVELS)]))
+        found = found.replaced(refined(found.first(self.starts), judge, tilts_between(len(self.normals))))
         near = (found.centres - self._place(centres, total)[:, None].double()).norm(dim=2) <= REACH * self.grid.scale
         order = torch.where(near, found.scores - found.scores.amin() + 1, 0.0).argmax(dim=1, keepdim=True)
         rest = torch.arange(found.scores.shape[1], device=order.device).expand(len(order), -1)

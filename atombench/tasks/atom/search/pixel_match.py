@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,11 +14,10 @@ from atombench.tasks.atom.sampling import known_normals
 from atombench.tasks.atom.search.best_poses import best_poses
 from atombench.tasks.atom.search.candidates import Candidates, Lattices, distinct_orientations, every_position
 from atombench.tasks.atom.search.exact import ExactSearch
-from atombench.tasks.atom.search.refinement import Judge, refined
+from atombench.tasks.atom.search.refinement import Judge, refined, tilts_between
 
 Array = NDArray[np.float64]
 STARTS = 4  # poses of each query that are refined
-LEVELS = 3  # of tilts, each half of the one before; the first is half of the distance between normals
 
 
 @dataclass(frozen=True)
@@ -57,8 +55,7 @@ class PixelMatch:
     def of(grid: BlockGrid, gathering: str, orientations: int, device: str, threads: int) -> PixelMatch:
         """Return the search for a board with about this number of orientations, if their set is not finite."""
         normals = distinct_orientations(known_normals(gathering, orientations), grid)
-        first = math.sqrt(2 * math.pi / orientations) / 2
-        tilts = tuple(first / 2**level for level in range(LEVELS)) if grid.scale > 1 else ()
+        tilts = tilts_between(orientations) if grid.scale > 1 else ()
         return PixelMatch(Lattices(grid, normals, every_position(grid), device), tilts, gathering == "tissue", threads)
 
     def best(self, volume: NDArray[np.float32], pixels: NDArray[np.float32]) -> Matches:

@@ -20,6 +20,7 @@ from atombench.tasks.atom.sections import cut
 AXES = (np.array([1.0, 0.0]), np.array([0.0, 1.0]))  # offsets (a, b) of two directions within the plane
 DIRECTIONS = 8  # of tilts
 ROUNDS = 2  # with each tilt
+LEVELS = 3  # of tilts, each half of the one before
 AT_ONCE = 2**22  # pixels cut together, so that they take little memory
 
 
@@ -79,6 +80,12 @@ class Judge:
             core = torch.from_numpy(self.grid.core_points.ravel()).to(sections.device)
             found = found.where(show_tissue(sections.flatten(1)[:, core]).reshape(queries, count), -torch.inf)
         return found
+
+
+def tilts_between(normals: int) -> tuple[float, ...]:
+    """Return the tilts in radians, largest first, that refine evenly spaced normals; the first is half of their distance."""
+    first = math.sqrt(2 * math.pi / normals) / 2
+    return tuple(first / 2**level for level in range(LEVELS))
 
 
 def refined(poses: BestPoses, judge: PoseJudge, tilts: Sequence[float]) -> BestPoses:

@@ -66,6 +66,13 @@ def test_an_empty_volume_yields_poses_all_the_same() -> None:
     assert centres.shape == normals.shape == (5, 3)
 
 
+def test_dark_tissue_counts_as_much_as_bright_tissue() -> None:
+    volume = volumes(1)[0]
+    tissue = (volume > 0).float()
+    assert torch.equal(near_tissue(0.06 * tissue), near_tissue(tissue))
+    assert 0 < len(near_tissue(tissue)) < volume.numel()
+
+
 def test_normals_are_uniform_on_the_half_sphere() -> None:
     _, normals = draw_poses(torch.ones(20, 20, 20), 4000, BlockGrid(1), torch.Generator().manual_seed(0))
     assert (normals[:, 2] >= 0).all()
