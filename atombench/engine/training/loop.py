@@ -23,6 +23,7 @@ from atombench.engine.training.checkpoint import Checkpoint
 from atombench.engine.training.curve import Curve
 from atombench.engine.training.device import autocast, keyed_torch
 from atombench.engine.training.interrupts import Interrupts
+from atombench.engine.training.optimizers import optimizers_of
 from atombench.engine.training.schedule import Schedule
 from atombench.errors import Interrupted, TrainingError
 from atombench.progress import Progress, logger
@@ -104,7 +105,7 @@ class TrainingLoop:
     ) -> None:
         self.network, self.schedule, self.seed, self.checkpoint = network, schedule, seed, checkpoint
         self.course, self.device = course, course.device
-        self.optimizer = optimizer_of(network, schedule)
+        self.optimizers = optimizers_of(network, schedule)
         self.state, self.kept = State(), weights_of(network)
         self._resume()
         self.curve = Curve(curve, self.state.rows)
@@ -148,7 +149,7 @@ class TrainingLoop:
             streams.seed_of("step", self.seed, number) % 2**63
         )  # dropout; the global state is restored at the end
         generator = torch.Generator(self.device).manual_seed(streams.seed_of("training", self.seed, number) % 2**63)
-        for group in self.optimizer.param_groups:
+        for group in (group for optimizer in self.optimizers for group in optimizer.param_groups):
             group["lr"] = self.schedule.rate(number)
         self.network.train()
         with autocast(self.device, self.schedule.precision):
@@ -157,9 +158,10 @@ class TrainingLoop:
         if not np.isfinite(value):
             msg = f"the loss became {value} at step {number} of {self.schedule.steps}; lower the learning rate"
             raise TrainingError(msg)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.network.zero_grad(set_to_none=True)
         batch_loss.backward()
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.step()
         self.state.step = number
         self.state.losses.append(value)
 
@@ -203,10 +205,11 @@ class TrainingLoop:
         self.checkpoint.save(arrays, asdict(self.state))
 
     def _moving(self) -> Weights:
-        """Return the arrays that change in every step: weights and moments of the optimiser."""
+        """Return the arrays that change in every step: weights and moments of the optimisers."""
         arrays = {f"network/{name}": array for name, array in weights_of(self.network).items()}
-        for number, moments in self.optimizer.state_dict()["state"].items():
-            arrays |= {f"optimizer/{number}/{name}": value.cpu().numpy() for name, value in moments.items()}
+        for part, optimizer in enumerate(self.optimizers):
+            for number, moments in optimizer.state_dict()["state"].items():
+                arrays |= {f"optimizer{part}/{number}/{name}": value.cpu().numpy() for name, value in moments.items()}
         return arrays
 
     def _resume(self) -> None:
@@ -220,20 +223,13 @@ class TrainingLoop:
         if self.state.done:
             return
         self.network.load_state_dict({name: torch.from_numpy(array) for name, array in _below("network/", arrays).items()})
-        moments: dict[int, dict[str, Tensor]] = {}
-        for name, array in _below("optimizer/", arrays).items():
-            number, _, moment = name.partition("/")
-            moments.setdefault(int(number), {})[moment] = torch.from_numpy(array)
-        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
+        for part, optimizer in enumerate(self.optimizers):
+            moments: dict[int, dict[str, Tensor]] = {}
+            for name, array in _below(f"optimizer{part}/", arrays).items():
+                number, _, moment = name.partition("/")
+                moments.setdefault(int(number), {})[moment] = torch.from_numpy(array)
+            optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
         logger.info("resuming the training after step %d of %d", self.state.step, self.schedule.steps)
-
-
-def optimizer_of(network: torch.nn.Module, schedule: Schedule) -> torch.optim.Optimizer:
-    """Return AdamW with weight decay on matrices and none on vectors."""
-    matrices = [weight for weight in network.parameters() if weight.ndim >= 2]
-    others = [weight for weight in network.parameters() if weight.ndim < 2]
-    groups = [{"params": matrices, "weight_decay": schedule.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=schedule.learning_rate, fused=True)
 
 
 def weights_of(network: torch.nn.Module) -> Weights:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Precision = Literal["auto", "float32", "bfloat16"]
+Optimizer = Literal["adamw", "muon"]
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,7 @@ class Schedule:
         steps: optimiser steps.
         learning_rate: peak value; the rate rises linearly over the first tenth of the steps, then falls to zero along a cosine.
         weight_decay: decoupled weight decay of weight matrices.
+        optimizer: optimiser of weight matrices; see optimizers.py.
         validations: number of validations, evenly spaced.
         patience: number of validations without improvement after which the training stops; 0 for never.
         precision: precision of the forward pass; see device.py.
@@ -28,6 +30,7 @@ class Schedule:
     learning_rate: float
     weight_decay: float
     validations: int
+    optimizer: Optimizer = "adamw"
     patience: int = 0
     precision: Precision = "auto"
     deterministic: bool = True

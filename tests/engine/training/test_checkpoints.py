@@ -56,19 +56,20 @@ def without_times(curve: Path) -> list[dict]:
     return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
 
 
-@pytest.mark.parametrize("name", ["regismcan", "mcan"])
+@pytest.mark.parametrize(("name", "optimizer"), [("regismcan", "adamw"), ("mcan", "adamw"), ("mcan", "muon")])
 @pytest.mark.parametrize("steps", [1, 3, 5, 11])
 def test_an_interrupted_training_resumes_to_the_same_weights_and_curve(
-    name: str, steps: int, training: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, optimizer: str, steps: int, training: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    options = {**OPTIONS, "optimizer": optimizer}
     (tmp_path / "undisturbed").mkdir()
-    expected = fit(name, training, tmp_path / "undisturbed")
+    expected = fit(name, training, tmp_path / "undisturbed", options=options)
     with monkeypatch.context() as patch:
         interrupt_after(steps, patch)
         with pytest.raises(Interrupted, match=f"at step {steps} of 12") as caught:
-            fit(name, training, tmp_path)
+            fit(name, training, tmp_path, options=options)
     assert caught.value.exit_status == 143
-    assert same(fit(name, training, tmp_path), expected)
+    assert same(fit(name, training, tmp_path, options=options), expected)
     assert without_times(tmp_path / "curve.jsonl") == without_times(tmp_path / "undisturbed/curve.jsonl")
 
 

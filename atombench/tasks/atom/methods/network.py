@@ -13,7 +13,7 @@ from atombench import streams
 from atombench.engine import contract
 from atombench.engine.training.device import keyed_torch
 from atombench.engine.training.loop import Course, Trainable, TrainingLoop
-from atombench.engine.training.schedule import Precision, Schedule
+from atombench.engine.training.schedule import Optimizer, Precision, Schedule
 from atombench.errors import DataError
 from atombench.tasks.atom.geometry import BlockGrid
 from atombench.tasks.atom.learning.feed import SectionFeed
@@ -33,6 +33,7 @@ class NetworkOptions(contract.Options):
     batch_sections: int = Field(default=16, ge=1, description="sections per volume of a batch")
     learning_rate: float = Field(default=1e-3, gt=0)
     weight_decay: float = Field(default=1e-3, ge=0)
+    optimizer: Optimizer = Field(default="adamw", description="optimiser of weight matrices: adamw or muon")
     damage: int = Field(
         default=0, ge=0, le=5, description="highest severity of histology damage to the training sections; 0 for none"
     )

@@ -1,0 +1,39 @@
+"""Muon moves matrices by orthogonal steps, weights of convolutions included, and AdamW moves the rest."""
+
+import pytest
+import torch
+from torch import nn
+
+from atombench.engine.training.optimizers import optimizers_of
+from atombench.engine.training.schedule import Schedule
+
+
+def schedule(optimizer: str, decay: float = 0.0) -> Schedule:
+    return Schedule(steps=10, learning_rate=0.1, weight_decay=decay, validations=1, optimizer=optimizer)
+
+
+def stepped(network: nn.Module, optimizer: str, decay: float = 0.0) -> dict[str, torch.Tensor]:
+    """Return the changes of the weights by one step on random gradients."""
+    before = {name: weight.detach().clone() for name, weight in network.named_parameters()}
+    generator = torch.Generator().manual_seed(1)
+    for weight in network.parameters():
+        weight.grad = torch.randn(weight.shape, generator=generator)
+    for part in optimizers_of(network, schedule(optimizer, decay)):
+        part.step()
+    return {name: weight.detach() - before[name] for name, weight in network.named_parameters()}
+
+
+def test_every_weight_belongs_to_one_optimizer() -> None:
+    network = nn.Sequential(nn.Conv3d(2, 8, 3), nn.GroupNorm(2, 8), nn.Flatten(), nn.Linear(8, 4))
+    for name in ("adamw", "muon"):
+        assert all((change != 0).all() for change in stepped(network, name).values()), name
+
+
+@pytest.mark.parametrize("shape", [(8, 2, 3, 3), (4, 8), (16, 2)])
+def test_a_step_of_muon_is_nearly_orthogonal_and_as_large_as_one_of_adamw(shape: tuple[int, ...]) -> None:
+    layer = nn.Module()
+    layer.weight = nn.Parameter(torch.randn(shape))
+    change = stepped(layer, "muon")["weight"].reshape(len(layer.weight), -1)
+    values = torch.linalg.svdvals(change)
+    assert values.max() < 2 * values.min()
+    assert float(change.square().mean().sqrt()) == pytest.approx(0.1 * 0.2, rel=0.35)  # of AdamW: 0.2 to 0.4 rates
