@@ -200,7 +200,7 @@ def _best_poses(
 ) -> BestPoses:
     """Return the best poses of sections (Q, W, W) in a volume (E, E, E); cells (C, 3) are the positions of the grid."""
     volume = torch.from_numpy(voxels).to(device)
-    field = network.volume(volume[None])[0]
+    field = network.field(volume)
     near = torch.zeros(volume.numel(), dtype=torch.bool, device=device)
     near[near_tissue(volume)] = True
     edge = volume.shape[0]

@@ -52,13 +52,23 @@ def test_a_template_holds_the_features_at_the_anchors(grid: BlockGrid) -> None:
 @pytest.mark.parametrize("grid", GRIDS, ids=str)
 def test_voxels_have_unit_features_that_follow_a_move_of_the_volume(grid: BlockGrid) -> None:
     network, edge, step = network_of(grid), grid.edge, 4 * grid.scale
-    volume = torch.zeros(1, edge, edge, edge)
+    volume = torch.zeros(edge, edge, edge)
     middle = slice(edge // 2 - 2 * grid.scale, edge // 2 + 2 * grid.scale)
-    volume[0, middle, middle, middle] = torch.rand(4 * grid.scale, 4 * grid.scale, 4 * grid.scale)
-    field, moved = (network.volume(shown) for shown in (volume, torch.roll(volume, step, 1)))
-    torch.testing.assert_close(field.norm(dim=1), torch.ones(1, edge, edge, edge))
+    volume[middle, middle, middle] = torch.rand(4 * grid.scale, 4 * grid.scale, 4 * grid.scale)
+    field, moved = (network.field(shown) for shown in (volume, torch.roll(volume, step, 0)))
+    torch.testing.assert_close(field.norm(dim=0), torch.ones(edge, edge, edge))
     at = edge // 2
-    torch.testing.assert_close(field[0, :, at, at, at], moved[0, :, at + step, at, at], atol=0.1, rtol=0)
+    torch.testing.assert_close(field[:, at, at, at], moved[:, at + step, at, at], atol=0.1, rtol=0)
+
+
+@pytest.mark.parametrize("grid", GRIDS, ids=str)
+def test_templates_made_from_cells_equal_those_of_the_whole_field(grid: BlockGrid) -> None:
+    network = network_of(grid)
+    volume = torch.from_numpy(textured(1, grid.edge))
+    rng = np.random.default_rng(0)
+    poses = torch.from_numpy(rng.uniform(-2, grid.edge + 2, (40, 3))), torch.from_numpy(rng.normal(size=(40, 3)))
+    expected = network.templates(network.field(volume[0]), *poses)
+    torch.testing.assert_close(network.templates_from_cells(network.volume(volume)[0], *poses), expected)
 
 
 def test_the_loss_is_the_cross_entropy_with_the_nearness_of_poses() -> None:
@@ -79,7 +89,7 @@ def test_the_search_returns_the_pose_that_made_the_query() -> None:
     """With the template of a pose as the query, no other pose scores more."""
     grid = BlockGrid(1)
     network = network_of(grid, 16)
-    field = network.volume(torch.from_numpy(textured(1)))[0].detach()
+    field = network.field(torch.from_numpy(textured(1))[0]).detach()
     normals = torch.nn.functional.normalize(torch.randn(12, 3, generator=torch.Generator().manual_seed(1)), dim=1)
     cells = torch.cartesian_prod(*[torch.arange(20)] * 3)
     inner = cells[((cells > 4) & (cells < 15)).all(dim=1)]
