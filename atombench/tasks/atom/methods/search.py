@@ -1,8 +1,8 @@
 """Search `search`: candidates, a measure of similarity, refinement, and calibrated probabilities of boxes.
 
-1. At scale 1, all positions and distinct orientations are compared, as by `exhaustive`. At scale s, these are every s-th
-   position along each axis and `coarse_orientations` normals, after smoothing; the best poses are then moved and tilted in ever
-   smaller steps.
+1. At scale 1, all positions and distinct orientations are compared, as by `exhaustive`. At other scales, these are all positions
+   and `coarse_orientations` normals, and of sections with context c every c-th row and column. The best poses are then moved and
+   tilted in ever smaller steps.
 2. Queries may be turned and mirrored first, as sections are on a slide.
 3. The best poses may be registered by Mattes mutual information. A result is kept if the measure's own score does not fall.
 4. The scores of boxes are sums of probabilities of the best poses, calibrated on validation sections.
@@ -42,11 +42,11 @@ class SearchOptions(contract.Options):
 
     similarity: Similarity = Field(default="ssd", description="measure of similarity")
     orientations: int = Field(default=4000, ge=1, description="normals at scale 1, if the set of normals is not finite")
-    coarse_orientations: int = Field(default=400, ge=1, description="the same at other scales, before refinement")
+    coarse_orientations: int = Field(default=100, ge=1, description="the same at other scales, before refinement")
     turns: list[float] = Field(default=[0.0], min_length=1, description="angles in degrees by which sections are turned")
     mirrored: bool = Field(default=False, description="also compare mirrored sections")
     refinement: Literal["none", "mattes"] = Field(default="none", description="registration of the best poses")
-    starts: int = Field(default=64, ge=1, description="poses of each section that are refined")
+    starts: int = Field(default=16, ge=1, description="poses of each section that are refined")
     poses: int = Field(default=128, ge=1, description="poses of each section from which scores of boxes are derived")
     damage: int = Field(default=0, ge=0, le=5, description="highest severity of damage; validation sections have half of it")
     val_sections: int = Field(default=256, ge=1, description="validation sections for the calibration")
@@ -108,7 +108,7 @@ class Search:
         normals = distinct_orientations(known_normals(gathering, count), grid)
         tilts = (0.0,) * LEVELS if gathering in FINITE else tilts_between(count)
         return PoseSearch(
-            lattices=Lattices(grid, normals, every_position(grid, grid.scale), resources.device),
+            lattices=Lattices(grid, normals, every_position(grid), resources.device, grid.context if coarse else 1),
             measure=MEASURES[options.similarity],
             tissue_only=gathering == "tissue",
             turns=tuple(options.turns),

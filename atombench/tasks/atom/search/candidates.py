@@ -4,7 +4,7 @@ The voxels of a candidate are those of its centre plus offsets. Offsets are roun
 that they depend on the orientation only, except where a coordinate of a point lies halfway between two voxels. Orientations
 with such points have a table of offsets for each axis, with a row for each coordinate that a centre may have.
 
-Letters: O orientations, C positions, P points of a section, E edge of the volume, W edge of the section.
+Letters: O orientations, C positions, E edge of the volume, W edge of the section, P points of a section that are compared.
 """
 
 from __future__ import annotations
@@ -59,12 +59,26 @@ class Lattices:
         normals: float64 (O, 3), any positive length.
         centres: integers (C, 3), voxels inside the volume.
         device: torch device of the searches.
+        spacing: every how many-th row and column of the section is compared.
     """
 
     grid: BlockGrid
     normals: NDArray[np.float64]
     centres: NDArray[np.int64]
     device: str = "cpu"
+    spacing: int = 1
+
+    @cached_property
+    def pixels(self) -> NDArray[np.int64]:
+        """Indices of the pixels that are compared, among all of the section; (W / spacing, W / spacing)."""
+        width = self.grid.section
+        return np.arange(width**2).reshape(width, width)[:: self.spacing, :: self.spacing]
+
+    @cached_property
+    def core(self) -> Tensor | None:
+        """Indices of the points of the section's core, among those compared; None if it has no others."""
+        inside = np.isin(self.pixels.ravel(), self.grid.core_points)
+        return None if inside.all() else torch.from_numpy(np.flatnonzero(inside)).to(self.device)
 
     @cached_property
     def margin(self) -> int:
@@ -104,7 +118,7 @@ class Lattices:
 
     def _exact(self, part: slice) -> NDArray[np.float64]:
         found: NDArray[np.float64] = lattice(self.normals[part], self.grid)
-        return found
+        return found[:, :, self.pixels.ravel()]
 
     @staticmethod
     def _near_halfway(points: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -114,10 +128,8 @@ class Lattices:
     def _tables(self, normal: NDArray[np.float64]) -> list[Tensor]:
         along = np.arange(self.grid.edge)
         diagonal = np.repeat(along[:, None], 3, axis=1)
-        points = (
-            section_points(diagonal, np.broadcast_to(normal, diagonal.shape), self.grid) - diagonal[:, :, None]
-        )  # (E, 3, P)
-        flat = (points * self.strides[:, None]).astype(np.int32)
+        points = section_points(diagonal, np.broadcast_to(normal, diagonal.shape), self.grid)[:, :, self.pixels.ravel()]
+        flat = ((points - diagonal[:, :, None]) * self.strides[:, None]).astype(np.int32)  # (E, 3, P)
         return [torch.from_numpy(flat[:, axis].copy()).to(self.device) for axis in range(3)]
 
     def voxels(self, orientation: int, positions: slice | Tensor) -> Tensor:
@@ -149,24 +161,21 @@ class Candidates:
         self.lattices, self.tissue_only = lattices, tissue_only
         self.voxels = torch.from_numpy(np.pad(volume, lattices.margin).ravel()).to(lattices.device)
         self.numbers = torch.arange(len(lattices.centres), device=lattices.device)
-        self.core = (
-            None if lattices.grid.context == 1 else torch.from_numpy(lattices.grid.core_points.ravel()).to(lattices.device)
-        )
 
     def sections(self, orientation: int, positions: slice | Tensor) -> tuple[Tensor, Tensor]:
         """Return the candidates of one orientation at some positions.
 
         Returns:
-            Pixels float32 (n, W, W) and the numbers of their positions (n,), ascending.
+            Pixels float32 (n, W / spacing, W / spacing) and the numbers of their positions (n,), ascending.
         """
         lattices = self.lattices
-        width, index = lattices.grid.section, lattices.voxels(orientation, positions)
+        core, index = lattices.core, lattices.voxels(orientation, positions)
         pixels = self.voxels.index_select(0, index.ravel()).reshape(index.shape)
         numbers = self.numbers[positions]
         if self.tissue_only:
-            shown = show_tissue(pixels if self.core is None else pixels[:, self.core]).nonzero()[:, 0]
+            shown = show_tissue(pixels if core is None else pixels[:, core]).nonzero()[:, 0]
             pixels, numbers = pixels[shown], numbers[shown]
-        return pixels.reshape(-1, width, width), numbers
+        return pixels.reshape(-1, *lattices.pixels.shape), numbers
 
 
 def show_tissue(pixels: Tensor) -> Tensor:

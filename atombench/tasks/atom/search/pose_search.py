@@ -1,7 +1,7 @@
 """Search of poses, from coarse to fine: all candidates of a coarse set, then local refinement of the best.
 
-A coarse set is searched in a smoothed volume and with smoothed queries, because the similarity of unsmoothed ones hardly grows
-near the true pose. The poses found are then compared without smoothing.
+The coarse set has few normals, and large sections are compared by some of their rows and columns; the poses found are then
+compared by all pixels. All positions belong to the set, because the similarity falls fast with the distance from the true one.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import ndimage
 from torch import Tensor
 
 from atombench.similarity.measure import Measure
@@ -21,8 +20,6 @@ from atombench.tasks.atom.search.exact import ExactSearch
 from atombench.tasks.atom.search.mattes import Mattes
 from atombench.tasks.atom.search.refinement import Judge, refined
 from atombench.tasks.atom.search.turns import turned
-
-VOLUME_SMOOTHING, SECTION_SMOOTHING = 0.5, 0.35  # standard deviations in voxels, times the scale
 
 
 @dataclass(frozen=True)
@@ -37,7 +34,7 @@ class PoseSearch:
         mirrored: whether queries may be mirrored, too.
         poses: K, number of poses that are kept.
         starts: number of poses that are refined, at most K.
-        tilts: angles of local refinement in radians, from `refined`; without any, there is neither smoothing nor refinement.
+        tilts: angles of local refinement in radians, from `refined`; without any, there is no refinement.
         mattes: whether poses are also refined by registration.
         threads: processor threads.
     """
@@ -59,27 +56,20 @@ class PoseSearch:
         queries = turned(torch.from_numpy(pixels).to(device), self.turns, self.mirrored)  # (T, Q, W, W)
         features = self.measure.features(queries.flatten(0, 1).double()).reshape(*queries.shape[:2], -1)
         judge = Judge(torch.from_numpy(volume).to(device), grid, self.measure, features, self.tissue_only)
+        poses = self._candidates(volume, queries)
         if self.tilts:
-            poses = judge.judged(self._candidates(*smoothed(volume, queries, grid.scale)))
+            poses = judge.judged(poses)
             poses = poses.replaced(refined(poses.first(self.starts), judge, self.tilts))
-        else:
-            poses = self._candidates(volume, queries)
         if self.mattes:
             poses = poses.replaced(_registered(poses.first(self.starts), judge, Mattes(volume, grid), queries))
         return poses
 
     def _candidates(self, volume: NDArray[np.float32], queries: Tensor) -> BestPoses:
         """Return the best candidates for turned queries (T, Q, W, W)."""
-        candidates = Candidates(volume, self.lattices, self.tissue_only)
-        search = ExactSearch(candidates, self.measure, queries.flatten(0, 1), self.threads)
+        candidates, spacing = Candidates(volume, self.lattices, self.tissue_only), self.lattices.spacing
+        compared = queries.flatten(0, 1)[:, ::spacing, ::spacing].contiguous()
+        search = ExactSearch(candidates, self.measure, compared, self.threads)
         return best_poses(search, self.lattices, len(queries), self.poses)
-
-
-def smoothed(volume: NDArray[np.float32], queries: Tensor, scale: int) -> tuple[NDArray[np.float32], Tensor]:
-    """Return a volume (E, E, E) and queries (T, Q, W, W) after Gaussian smoothing."""
-    width = SECTION_SMOOTHING * scale
-    sections = ndimage.gaussian_filter(queries.cpu().numpy(), (0, 0, width, width), mode="nearest")
-    return ndimage.gaussian_filter(volume, VOLUME_SMOOTHING * scale), torch.from_numpy(sections).to(queries.device)
 
 
 def _registered(poses: BestPoses, judge: Judge, mattes: Mattes, queries: Tensor) -> BestPoses:

@@ -102,6 +102,20 @@ def test_the_search_finds_the_first_best_candidate_of_a_naive_search(
     np.testing.assert_allclose(found.scores, scores.max(axis=1) * quanta, atol=1.5 * quanta.max())
 
 
+@pytest.mark.parametrize("tissue", [False, True])
+def test_with_spacing_candidates_are_some_rows_and_columns_of_the_sections(tissue: bool) -> None:
+    grid, case = BlockGrid(1, 2), "context 2, tissue only" if tissue else "context 2"
+    normals, _, step, _ = CASES[case]
+    lattices = Lattices(grid, normals, every_position(grid, step), spacing=2)
+    candidates, expected = Candidates(volume(tissue), lattices, tissue), sections_of(case)[:, :, ::2, ::2]
+    for orientation in range(len(normals)):
+        sections, numbers = candidates.sections(orientation, slice(None))
+        cores = expected[orientation, :, 1:3, 1:3].reshape(len(lattices.centres), -1)  # the middle 4 x 4 pixels of 8 x 8
+        kept = np.flatnonzero(shows(cores)) if tissue else np.arange(len(cores))
+        np.testing.assert_array_equal(numbers, kept)
+        np.testing.assert_array_equal(sections, expected[orientation, kept])
+
+
 def test_sections_of_a_faint_ripple_are_told_apart() -> None:
     """Resampling leaves a ripple of about 1e-6 in the background, by which a search finds sections without tissue."""
     grid = BlockGrid(1)
