@@ -10,13 +10,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import avg_pool3d, normalize
 
 from atombench import streams
 from atombench.tasks.atom.degradation.conditions import STEPS
-from atombench.tasks.atom.degradation.damage import Degradation
+from atombench.tasks.atom.degradation.damage import Degradation, Records
+from atombench.tasks.atom.degradation.rotation import Rotation
 from atombench.tasks.atom.geometry import BlockGrid, section_points
 from atombench.tasks.atom.labels import label_sections
 from atombench.tasks.atom.learning.feed import Batch
@@ -28,6 +31,13 @@ DRAWS = 4  # poses drawn for each that is wanted; a third to two thirds of those
 ROUNDS = 16
 NEAR = 5  # voxels; a centre is considered if this cube around it shows enough tissue
 NEAR_TISSUE = 0.25
+
+
+@dataclass(frozen=True)
+class DrawnBatch(Batch):
+    """A batch, and the turn of each section on the slide: the nearest multiple of 90 degrees, plus 4 if mirrored; (M,)."""
+
+    turns: Tensor
 
 
 @dataclass(frozen=True)
@@ -53,7 +63,7 @@ class DrawnFeed:
         """Grid of the sections' cores, which decide whether a section shows tissue and which boxes it lies in."""
         return BlockGrid(self.grid.scale)
 
-    def batches(self, volumes: int, sections: int, seed: int, steps: range) -> Iterator[Batch]:
+    def batches(self, volumes: int, sections: int, seed: int, steps: range) -> Iterator[DrawnBatch]:
         """Draw the batch of each step; it depends only on seed and step.
 
         Args:
@@ -83,17 +93,28 @@ class DrawnFeed:
 
     def _batch(
         self, volumes: Tensor, index: Tensor, centres: Tensor, normals: Tensor, severity: int, key: tuple[object, ...]
-    ) -> Batch:
+    ) -> DrawnBatch:
         poses = (index, centres, normals)
         points = section_points(centres, normals, self.grid)
+        turns = torch.zeros_like(index)
         if not severity:
             pixels, searched = cut(volumes, index, points, self.grid), volumes
         else:
             degradation = Degradation.of(STEPS, severity, self.grid)
             records = degradation.draw(len(index), self.grid, *key)
+            turns = torch.from_numpy(quarter_turns(records, len(index))).to(index.device)
             pixels = degradation.apply(volumes, *poses, self.grid, records)
             searched = torch.from_numpy(degradation.blurred(volumes.cpu().numpy())).to(volumes.device)
-        return Batch(searched, index, pixels, label_sections(points, self.grid), centres.float(), normals.float())
+        return DrawnBatch(searched, index, pixels, label_sections(points, self.grid), centres.float(), normals.float(), turns)
+
+
+def quarter_turns(records: Records, count: int) -> NDArray[np.int64]:
+    """Return the turns of sections with these records; see `DrawnBatch`."""
+    rotation = records.of_step.get(Rotation.name)
+    if rotation is None:
+        return np.zeros(count, np.int64)
+    quarters: NDArray[np.int64] = np.round(rotation["angle"] / (np.pi / 2)).astype(np.int64) % 4 + 4 * rotation["mirrored"]
+    return quarters
 
 
 def draw_poses(volume: Tensor, count: int, grid: BlockGrid, generator: torch.Generator) -> tuple[Tensor, Tensor]:

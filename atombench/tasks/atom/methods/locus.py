@@ -31,6 +31,7 @@ from torch import Tensor
 from atombench.engine import contract
 from atombench.engine.training.device import keyed_torch
 from atombench.engine.training.loop import Course
+from atombench.engine.training.schedule import Optimizer
 from atombench.progress import tracked
 from atombench.tasks.atom.geometry import BlockGrid
 from atombench.tasks.atom.learning.drawn_feed import DrawnFeed, near_tissue
@@ -55,10 +56,12 @@ class LocusOptions(NetworkOptions):
     """Options of `locus`."""
 
     steps: int = Field(default=2000, ge=1, description="optimiser steps")
-    batch_volumes: int = Field(default=4, ge=1, description="volumes per batch")
-    batch_sections: int = Field(default=48, ge=1, description="sections per volume of a batch")
+    batch_volumes: int = Field(default=2, ge=1, description="volumes per batch")
+    batch_sections: int = Field(default=192, ge=1, description="sections per volume of a batch")
+    learning_rate: float = Field(default=2e-3, gt=0)
     weight_decay: float = Field(default=1e-2, ge=0)
-    damage: int = Field(default=5, ge=0, le=5, description="highest severity of histology damage to the training sections")
+    optimizer: Optimizer = Field(default="muon", description="optimiser of weight matrices: adamw or muon")
+    damage: int = Field(default=4, ge=0, le=5, description="highest severity of histology damage to the training sections")
     val_sections: int = Field(default=192, ge=1, description="validation sections, also for the calibration")
     features: int = Field(default=32, ge=1, description="features of a voxel and of an anchor")
     compared: int = Field(default=100, ge=1, description="random poses of each volume that its sections are compared with")

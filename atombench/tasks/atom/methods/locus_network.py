@@ -2,9 +2,11 @@
 
 The volume becomes a field of unit vectors, one for each voxel; the section a vector for each of 4 x 4 anchor points. The score
 of a pose is the sum of the products of the section's vectors with those of the voxels at which the pose puts its anchors. Any
-pose can thus be compared, by one product of vectors.
+pose can thus be compared, by one product of vectors. As the anchors form a square, a section that was turned by a multiple of
+90 degrees on the slide, or mirrored, has the same vectors in another order; all eight orders are compared.
 
-Letters: V volumes, M sections, N poses, E edge of the volume, C features, A anchors (16).
+Letters: V volumes, M sections, N poses, E edge of the volume, C features, A anchors (16), T turns (8), F numbers that are
+compared (AC + 1).
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from torch.nn.functional import grid_sample, interpolate, normalize, relu
 
 from atombench.engine.training.loop import Trainable
 from atombench.tasks.atom.geometry import BlockGrid, plane
-from atombench.tasks.atom.learning.drawn_feed import near_tissue
+from atombench.tasks.atom.learning.drawn_feed import DrawnBatch, near_tissue
 from atombench.tasks.atom.learning.feed import Batch
 from atombench.tasks.atom.search.feature_search import REACH
 
@@ -31,6 +33,8 @@ MIXED = 48  # channels at 20^3 after all levels have been combined
 SECTION_WIDTHS = {1: (128,), 2: (64, 160), 4: (32, 96, 160)}  # channels by pixels per anchor, from fine to coarse
 GLOBAL = 192  # width of the perceptron that lets every anchor know the whole section
 OFFSETS = ((0.5, 0.12), (1.0, 0.2), (3.0, 0.4), (6.0, 0.8))  # of compared poses from true ones: voxels / s, radians
+TURNS = 8
+TURNED = -2.0  # initial score of a turn, compared with none
 NEAR_VOXELS, NEAR_RADIANS = 0.7, 0.2  # standard deviations of the poses that count as right: voxels / s, and tilt
 
 
@@ -38,7 +42,7 @@ class Compared(NamedTuple):
     """Scores of N poses for S sections of one volume, and how far the poses lie from the true ones; (S, N) each.
 
     Attributes:
-        scores: logits.
+        scores: logits, one for each turn; (T, S, N).
         distance: between centres, in voxels / s.
         tilt: angle between normals, in radians.
     """
@@ -46,6 +50,22 @@ class Compared(NamedTuple):
     scores: Tensor
     distance: Tensor
     tilt: Tensor
+
+
+def anchor_orders() -> Tensor:
+    """Return, for each turn, the anchor of the section that shows each anchor of the undamaged one; integers (T, A).
+
+    Turns 0 to 3 are by as many times 90 degrees, turns 4 to 7 are mirrored, too; angles and mirror images are those of
+    `degradation/rotation.py`.
+    """
+    anchors = np.arange(ANCHORS**2).reshape(ANCHORS, ANCHORS)  # rows follow b, columns a
+    turned = [np.rot90(anchors, quarters) for quarters in range(TURNS // 2)]
+    return torch.from_numpy(np.stack(turned + [np.fliplr(each) for each in turned]).reshape(TURNS, -1))
+
+
+def with_one(features: Tensor) -> Tensor:
+    """Map (N, A, C) to (N, AC + 1); the last number, 1, is multiplied by the score of a turn."""
+    return torch.cat([features.flatten(1), torch.ones_like(features[:, 0, :1])], dim=1)
 
 
 def convolution(dimensions: int, width: int, out: int, stride: int = 1) -> nn.Sequential:
@@ -135,6 +155,7 @@ class LocusNetwork(Trainable):
 
     a: Tensor
     b: Tensor
+    orders: Tensor
 
     def __init__(self, grid: BlockGrid, features: int, compared: int) -> None:
         super().__init__()
@@ -142,15 +163,18 @@ class LocusNetwork(Trainable):
         self.volume = VolumeEncoder(grid.scale, features)
         self.section = SectionEncoder(grid.section, features)
         self.sharpness = nn.Parameter(torch.zeros(()))
+        self.turned = nn.Parameter(torch.tensor([0.0] + [TURNED] * (TURNS - 1)))  # scores of the turns, whatever the pose
         steps = (torch.arange(ANCHORS) - (ANCHORS - 1) / 2) * (grid.section / ANCHORS) - 0.5
         b, a = torch.meshgrid(steps, steps, indexing="ij")
         self.register_buffer("a", a.flatten(), persistent=False)
         self.register_buffer("b", b.flatten(), persistent=False)
+        self.register_buffer("orders", anchor_orders(), persistent=False)
 
     def queries(self, pixels: Tensor) -> Tensor:
-        """Return what sections (M, W, W) are compared by; float32 (M, A * C)."""
-        found: Tensor = self.section(pixels).flatten(1) * self.sharpness.exp()
-        return found
+        """Return what sections (M, W, W) are compared by after undoing each turn; float32 (T, M, F)."""
+        found = self.section(pixels) * self.sharpness.exp()  # (M, A, C)
+        turned = found[:, self.orders].flatten(2).movedim(1, 0)
+        return torch.cat([turned, self.turned[:, None, None].expand(-1, len(pixels), 1)], dim=2)
 
     def field(self, volume: Tensor) -> Tensor:
         """Return the unit vectors of all voxels of a volume (E, E, E); float32 (C, E, E, E)."""
@@ -158,7 +182,7 @@ class LocusNetwork(Trainable):
         return normalize(interpolate(cells, scale_factor=self.grid.scale, mode="trilinear")[0], dim=0)
 
     def templates(self, field: Tensor, centres: Tensor, normals: Tensor) -> Tensor:
-        """Return the features at the anchors of poses, zero outside the volume; (N, A * C).
+        """Return the features at the anchors of poses, zero outside the volume, and a one; (N, F).
 
         Args:
             field: features of one volume, (C, E, E, E).
@@ -169,14 +193,14 @@ class LocusNetwork(Trainable):
         edge = self.grid.edge
         i, j, k = voxels.long().unbind(dim=1)
         found = field.flatten(1).T.index_select(0, ((i * edge + j) * edge + k).flatten())
-        return (found.unflatten(0, (len(voxels), -1)) * inside[:, :, None]).flatten(1)
+        return with_one(found.unflatten(0, (len(voxels), -1)) * inside[:, :, None])
 
     def templates_from_cells(self, cells: Tensor, centres: Tensor, normals: Tensor) -> Tensor:
         """Return what `templates` returns, from the features of 20^3 cells (C, 20, 20, 20): faster for few poses."""
         voxels, inside = self._anchors(centres, normals)
         between = (2 * voxels.mT.flip(-1) + 1) / self.grid.edge - 1  # (N, A, 3), -1 to 1, last axis first
         found = grid_sample(cells[None], between[None, None], padding_mode="border", align_corners=False)[0, :, 0]
-        return (normalize(found, dim=0).movedim(0, 2) * inside[:, :, None]).flatten(1)
+        return with_one(normalize(found, dim=0).movedim(0, 2) * inside[:, :, None])
 
     def _anchors(self, centres: Tensor, normals: Tensor) -> tuple[Tensor, Tensor]:
         """Return the voxels of the anchors of poses, moved into the volume (N, 3, A), and whether they lay there (N, A)."""
@@ -194,18 +218,21 @@ class LocusNetwork(Trainable):
             own = batch.volume_index == number
             true = (batch.centres[own], batch.normals[own])
             centres, normals = self._poses_to_compare(batch.volumes[number], *true, generator)
-            scores = queries[own] @ self.templates_from_cells(cells, centres, normals).T
+            scores = queries[:, own] @ self.templates_from_cells(cells, centres, normals).T
             distance = torch.cdist(true[0], centres) / self.grid.scale
             tilt = torch.acos((true[1] @ normals.T).clamp(-1, 1))
             found.append(Compared(scores, distance, tilt))
         return found
 
-    def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """Return the cross-entropy between the scores of poses and their nearness to the true one, mean over sections."""
+    def loss(self, batch: DrawnBatch, generator: torch.Generator) -> Tensor:
+        """Return the cross-entropy between the scores of poses and turns and their nearness to the true ones, mean."""
         losses = []
-        for scores, distance, tilt in self.comparisons(batch, generator):
+        for number, (scores, distance, tilt) in enumerate(self.comparisons(batch, generator)):
             nearness = -((distance / NEAR_VOXELS) ** 2 + (tilt / NEAR_RADIANS) ** 2) / 2
-            losses.append(-(nearness.softmax(dim=1) * scores.log_softmax(dim=1)).sum(dim=1))
+            turns = batch.turns[batch.volume_index == number]
+            probability = scores.permute(1, 0, 2).flatten(1).log_softmax(dim=1).unflatten(1, (TURNS, -1))  # (S, T, N)
+            of_turn = probability[torch.arange(len(turns), device=turns.device), turns]
+            losses.append(-(nearness.softmax(dim=1) * of_turn).sum(dim=1))
         return torch.cat(losses).mean()
 
     @torch.no_grad()
@@ -214,7 +241,7 @@ class LocusNetwork(Trainable):
         self.eval()
         generator = torch.Generator(batch.pixels.device).manual_seed(0)
         hits = [
-            (distance.gather(1, scores.argmax(dim=1, keepdim=True)) <= REACH)[:, 0]
+            (distance.gather(1, scores.amax(dim=0).argmax(dim=1, keepdim=True)) <= REACH)[:, 0]
             for scores, distance, _ in self.comparisons(batch, generator)
         ]
         return float(torch.cat(hits).float().mean())

@@ -1,8 +1,8 @@
 """Search `search`: candidates, a measure of similarity, refinement, and calibrated probabilities of boxes.
 
-1. At scale 1, all positions and distinct orientations are compared, as by `exhaustive`. At other scales, these are all positions
-   and `coarse_orientations` normals, and of sections with context c every c-th row and column. The best poses are then moved and
-   tilted in ever smaller steps.
+1. At scale 1, all positions and distinct orientations are compared, as by `exhaustive`. At other scales, these are all
+   positions and `coarse_orientations` normals, and of sections with context c every c-th row and column. The best poses are
+   then moved and tilted in ever smaller steps.
 2. Queries may be turned and mirrored first, as sections are on a slide.
 3. The best poses may be registered by Mattes mutual information. A result is kept if the measure's own score does not fall.
 4. The scores of boxes are sums of probabilities of the best poses, calibrated on validation sections.

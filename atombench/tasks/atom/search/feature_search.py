@@ -27,14 +27,14 @@ class FeatureJudge:
 
     Attributes:
         templates: features of poses.
-        queries: features of queries, (Q, F).
+        queries: features of queries after undoing their turn, (Q, F).
     """
 
     templates: Templates
     queries: Tensor
 
     def scores(self, centres: Tensor, normals: Tensor, turns: Tensor) -> Tensor:
-        """Return the similarity of each query and its own poses (Q, n, 3) each; float64 (Q, n). `turns` is not used."""
+        """Return the similarity of each query and its own poses (Q, n, 3) each; float64 (Q, n)."""
         parts = torch.arange(len(centres), device=centres.device).split(max(1, AT_ONCE // turns.shape[1]))
         return torch.cat([self._scores(rows, centres[rows], normals[rows]) for rows in parts])
 
@@ -59,24 +59,27 @@ class FeatureSearch:
     poses: int
     starts: int
 
-    def best(self, centres: Tensor, templates: Templates, queries: Tensor) -> BestPoses:
+    def best(self, centres: Tensor, templates: Templates, turned: Tensor) -> BestPoses:
         """Return the best poses of queries in a volume, the answer first, then in order of their scores.
 
         The answer is the best pose near the most probable place. That place has the most probability within reach, summed over
-        all poses; a single pose with a high score counts less than many that agree.
+        all poses; a single pose with a high score counts less than many that agree. The turn of a query is chosen first, by the
+        total probability of every second cell.
 
         Args:
             centres: cells of the grid of every s-th voxel that are considered; integers (C, 3), voxels.
             templates: features of poses of the volume.
-            queries: (Q, F).
+            turned: features of queries, one for each turn, (T, Q, F).
         """
+        turns = self._turns(centres, templates, turned)
+        queries = turned[turns, torch.arange(len(turns), device=turns.device)]
         total, scores, chosen = self._survey(centres, templates, queries)
         top = scores.topk(min(self.poses, scores.shape[1]), dim=1)
         positions, normals = chosen.gather(1, top.indices), top.indices // (scores.shape[1] // len(self.normals))
         found = BestPoses(
             centres[positions].double(),
             self.normals[normals].double(),
-            torch.zeros_like(positions),
+            turns[:, None].expand_as(positions),
             top.values.double(),
         )
         judge = FeatureJudge(templates, queries)
@@ -85,6 +88,16 @@ class FeatureSearch:
         order = torch.where(near, found.scores - found.scores.amin() + 1, 0.0).argmax(dim=1, keepdim=True)
         rest = torch.arange(found.scores.shape[1], device=order.device).expand(len(order), -1)
         return found.take((rest != order).long().argsort(dim=1, stable=True))
+
+    def _turns(self, centres: Tensor, templates: Templates, turned: Tensor) -> Tensor:
+        """Return the most probable turn of each query (Q,)."""
+        second = centres[(centres // self.grid.scale % 2 == 0).all(dim=1)]
+        cells = second if len(second) else centres
+        total = torch.full(turned.shape[:2], -torch.inf, device=turned.device)
+        for normal in self.normals if len(turned) > 1 else ():
+            found = turned @ templates(cells, normal.expand(len(cells), 3)).T
+            total = torch.logaddexp(total, found.logsumexp(dim=2))
+        return total.argmax(dim=0)
 
     def _survey(self, centres: Tensor, templates: Templates, queries: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Compare all positions and normals.

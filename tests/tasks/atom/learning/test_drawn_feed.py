@@ -57,6 +57,8 @@ def test_damaged_batches_differ_from_the_volume_and_their_volumes_are_blurred() 
     untouched = [any(torch.equal(batch.volumes[0], volume) for volume in made) for batch in batches]
     assert any(untouched)
     assert not all(untouched)
+    assert not any(batch.turns.any() for batch, clean in zip(batches, untouched, strict=True) if clean)
+    assert torch.cat([batch.turns for batch in batches]).unique().tolist() == list(range(8))
 
 
 def test_an_empty_volume_yields_poses_all_the_same() -> None:

@@ -8,8 +8,11 @@ import torch
 
 from atombench.engine.contract import Resources
 from atombench.tasks.atom.board import AtomBoard
+from atombench.tasks.atom.degradation.damage import Records
+from atombench.tasks.atom.degradation.rotation import Rotation
+from atombench.tasks.atom.degradation.step import Damaged
 from atombench.tasks.atom.geometry import BlockGrid, lattice
-from atombench.tasks.atom.learning.drawn_feed import DrawnFeed
+from atombench.tasks.atom.learning.drawn_feed import DrawnFeed, quarter_turns
 from atombench.tasks.atom.manifest import make_manifest
 from atombench.tasks.atom.methods.locus import Locus, trusted_difference
 from atombench.tasks.atom.methods.locus_network import ANCHORS, LocusNetwork
@@ -37,7 +40,9 @@ def test_a_template_holds_the_features_at_the_anchors(grid: BlockGrid) -> None:
     field = torch.rand(8, edge, edge, edge)
     rng = np.random.default_rng(0)
     centres, normals = rng.uniform(0, edge, (20, 3)), rng.normal(size=(20, 3))
-    found = network.templates(field, torch.from_numpy(centres), torch.from_numpy(normals)).unflatten(1, (ANCHORS**2, 8))
+    templates = network.templates(field, torch.from_numpy(centres), torch.from_numpy(normals))
+    assert (templates[:, -1] == 1).all()
+    found = templates[:, :-1].unflatten(1, (ANCHORS**2, 8))
     points = lattice(normals, grid) + centres[:, :, None]  # (20, 3, P)
     squares = points.reshape(20, 3, ANCHORS, grid.section // ANCHORS, ANCHORS, grid.section // ANCHORS)
     voxels = np.round(squares.mean(axis=(3, 5)).reshape(20, 3, -1).astype(np.float32)).astype(int)
@@ -75,17 +80,34 @@ def test_the_loss_is_the_cross_entropy_with_the_nearness_of_poses() -> None:
     network = network_of(BlockGrid(1))
     volumes = torch.from_numpy(textured(2))
     batch = next(DrawnFeed(volumes, BlockGrid(1)).batches(2, 3, 1, range(1, 2)))
+    batch = dataclasses.replace(batch, turns=torch.tensor([0, 5, 1, 2, 2, 7]))
     found = network.loss(batch, torch.Generator().manual_seed(3))
     expected = []
-    for scores, distance, tilt in network.comparisons(batch, torch.Generator().manual_seed(3)):
+    for number, (scores, distance, tilt) in enumerate(network.comparisons(batch, torch.Generator().manual_seed(3))):
         for row in range(3):
             near = np.exp(-((distance[row].numpy() / 0.7) ** 2 + (tilt[row].numpy() / 0.2) ** 2) / 2)
-            logits = scores[row].detach().numpy().astype(np.float64)
-            expected.append(-(near / near.sum() * (logits - np.log(np.exp(logits).sum()))).sum())
+            logits = scores[:, row].detach().numpy().astype(np.float64)
+            right = logits[batch.turns[3 * number + row]] - np.log(np.exp(logits).sum())
+            expected.append(-(near / near.sum() * right).sum())
     assert float(found.detach()) == pytest.approx(np.mean(expected), rel=1e-4)
 
 
-def test_the_search_returns_the_pose_that_made_the_query() -> None:
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("quarters", range(4))
+def test_turns_are_those_of_damaged_sections(quarters: int, mirrored: bool) -> None:
+    grid = BlockGrid(1)  # each anchor is a pixel
+    a, b = (offset[None] for offset in grid.offsets)
+    section = Damaged(grid, a, b, np.zeros_like(a), np.ones_like(a))
+    record = {"angle": np.array([quarters * np.pi / 2 - 0.1]), "mirrored": np.array([mirrored])}
+    turn = int(quarter_turns(Records({"rotation": record}), 1)[0])
+    record["angle"] += 0.1
+    turned = Rotation(180, 0.5).apply(section, record)
+    order = LocusNetwork(grid, 8, compared=16).orders[turn]
+    np.testing.assert_allclose(turned.a[0, order], a[0], atol=1e-9)
+    np.testing.assert_allclose(turned.b[0, order], b[0], atol=1e-9)
+
+
+def test_the_search_returns_the_pose_and_the_turn_that_made_the_query() -> None:
     """With the template of a pose as the query, no other pose scores more."""
     grid = BlockGrid(1)
     network = network_of(grid, 16)
@@ -94,10 +116,13 @@ def test_the_search_returns_the_pose_that_made_the_query() -> None:
     cells = torch.cartesian_prod(*[torch.arange(20)] * 3)
     inner = cells[((cells > 4) & (cells < 15)).all(dim=1)]
     true = inner[torch.tensor([5, 77, 400])], normals[torch.tensor([2, 7, 11])]
-    queries = 200 * network.templates(field, *true)
+    turns = torch.tensor([0, 3, 6])
+    queries = torch.zeros(8, 3, ANCHORS**2 * 16 + 1)
+    queries[turns, torch.arange(3)] = 200 * network.templates(field, *true)
     found = FeatureSearch(grid, normals, 8, 2).best(inner, lambda *pose: network.templates(field, *pose), queries)
     assert torch.equal(found.centres[:, 0], true[0].double())
     torch.testing.assert_close(found.normals[:, 0], true[1].double())
+    assert torch.equal(found.turns[:, 0], turns)
     assert (found.scores[:, 1:].diff(dim=1) <= 0).all()
 
 
