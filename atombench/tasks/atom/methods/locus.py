@@ -67,7 +67,7 @@ class LocusOptions(NetworkOptions):
     compared: int = Field(default=100, ge=1, description="random poses of each volume that its sections are compared with")
     mirror: bool = Field(default=True, description="mirror training volumes along the first axis")
     shift: int = Field(default=2, ge=0, description="largest shift of training volumes, in voxels at scale 1")
-    orientations: int = Field(default=128, ge=1, description="normals of the search")
+    orientations: int = Field(default=64, ge=1, description="normals of the search")
     poses: int = Field(default=64, ge=1, description="poses of each section from which scores of boxes are derived")
     starts: int = Field(default=8, ge=1, description="poses of each section that are refined")
     match: int = Field(default=100, ge=1, description="normals of the search for exact matches; times 10 at scale 1")

@@ -57,8 +57,9 @@ class PoseSearch:
         features = self.measure.features(queries.flatten(0, 1).double()).reshape(*queries.shape[:2], -1)
         judge = Judge(torch.from_numpy(volume).to(device), grid, self.measure, features, self.tissue_only)
         poses = self._candidates(volume, queries)
-        if self.tilts:
+        if self.tilts or self.lattices.spacing > 1:
             poses = judge.judged(poses)
+        if self.tilts:
             poses = poses.replaced(refined(poses.first(self.starts), judge, self.tilts))
         if self.mattes:
             poses = poses.replaced(_registered(poses.first(self.starts), judge, Mattes(volume, grid), queries))
