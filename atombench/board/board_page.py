@@ -94,10 +94,12 @@ class Conditions:
         levels: rows by family and level of the condition.
         changes: condition, address of its page, and changes from the clean board by method: of this condition, or of all if
             this is the clean board.
+        compared: address of the page that compares all conditions; empty if there is none.
     """
 
     levels: Mapping[str, Mapping[int, Sequence[Row]]]
     changes: Sequence[tuple[str, str, Mapping[str, Change]]] = ()
+    compared: str = ""
 
 
 def make_figures(rows: Sequence[Row], records: Sequence[Record], spec: MetricSpec) -> list[Figure]:
@@ -133,6 +135,7 @@ def board_page(board: BoardContent, conditions: Conditions) -> str:
         figures=sorted(drawings, key=lambda figure: not figure.content),
         drawn=[row.method for row in drawn],
         changes=conditions.changes,
+        compared=conditions.compared,
         flagged=flagged(board.audit),
         chance=chance,
         missing=[name for name in board.controls if name not in present],

@@ -7,7 +7,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from atombench.pages.axis import LOWEST_SHARE, with_unit
-from atombench.pages.figure import NEUTRAL, Figure, line, make_axis, make_figure, percent_axis, point, safe, share_axis
+from atombench.pages.figure import (
+    NEUTRAL,
+    PALETTE,
+    ROLE_SYMBOLS,
+    Figure,
+    line,
+    make_axis,
+    make_figure,
+    percent_axis,
+    point,
+    safe,
+    share_axis,
+)
 from atombench.pages.row import Number, Row
 from atombench.records.metric import MetricSpec
 from atombench.records.record import Record, first_runs
@@ -24,28 +36,75 @@ def chosen(rows: Sequence[Row], controls: Sequence[str]) -> list[Row]:
 
 def cost_figure(rows: Sequence[Row], spec: MetricSpec) -> Figure:
     """Return the figure of score against parameters and against time (s) of training and prediction."""
-    traces: list[dict[str, Any]] = []
+    traces = []
     for row in rows:
-        seconds = row.facts.get("train_seconds", 0.0) + row.facts.get("predict_seconds", 0.0)
         value = row.primary.value if row.primary else 0.0
-        for axis, x, unit in (("", row.facts.get("parameters"), "parameters"), ("2", seconds or None, "s")):
-            if x is not None:
+        for axis, unit in (("", "parameters"), ("2", "s")):
+            if (x := _cost(row, unit)) is not None:
                 y = max(value, LOWEST_SHARE) if spec.unit == "share" else value
-                traces.append(
-                    point(row, (max(x, 1.0) if not axis else x, y), axis, f"{with_unit(value, spec.unit)}, {x:.4g} {unit}")
-                )
-    axes = {
-        "xaxis": make_axis("parameters", type="log", domain=[0, 0.47]),
-        "yaxis": score_axis(spec, spec.heading),
-        "xaxis2": make_axis("seconds", type="log", domain=[0.53, 1], anchor="y2"),
-        "yaxis2": {**score_axis(spec, ""), "anchor": "x2"},
-    }
+                traces.append(point(row, (x, y), axis, f"{with_unit(value, spec.unit)}, {x:.4g} {unit}"))
     head = (
         "cost",
         "Score against parameters and time",
         f"{spec.heading} of each method against its parameters (0 is drawn at 1) and its seconds of training and predicting.",
     )
-    return make_figure(head, traces, axes, "no run on this board states what it cost", legend=False)
+    return make_figure(head, traces, cost_axes(spec), "no run on this board states what it cost", legend=False)
+
+
+def condition_cost_figure(conditions: Sequence[tuple[str, Sequence[Row]]], spec: MetricSpec, controls: Sequence[str]) -> Figure:
+    """Return the figure of score against parameters and against time (s), with one colour for each condition."""
+    traces: list[dict[str, Any]] = []
+    for number, (condition, rows) in enumerate(conditions):
+        for axis, unit in (("", "parameters"), ("2", "s")):
+            points = [(row, x, row.primary.value) for row in chosen(rows, controls) if row.primary and (x := _cost(row, unit))]
+            if points:
+                traces.append(
+                    {
+                        "type": "scatter",
+                        "mode": "markers",
+                        "name": safe(condition),
+                        "legendgroup": condition,
+                        "showlegend": not axis,
+                        "x": [x for _, x, _ in points],
+                        "y": [max(value, LOWEST_SHARE) if spec.unit == "share" else value for *_, value in points],
+                        "text": [
+                            f"{safe(row.method)}: {with_unit(value, spec.unit)}, {x:.4g} {unit}" for row, x, value in points
+                        ],
+                        "hovertemplate": f"%{{text}}, {safe(condition)}<extra></extra>",
+                        "marker": {
+                            "size": 9,
+                            "color": PALETTE[number % len(PALETTE)],
+                            "symbol": [ROLE_SYMBOLS.get(row.role, "circle") for row, *_ in points],
+                        },
+                        "xaxis": f"x{axis}",
+                        "yaxis": f"y{axis}",
+                    }
+                )
+    head = (
+        "cost-by-condition",
+        "Score against parameters and time, by condition",
+        f"{spec.heading} of each method under each condition against its parameters (0 is drawn at 1) and its seconds of "
+        "training and predicting. Diamonds are controls, squares searches, triangles classical methods, circles networks and "
+        "stars submissions.",
+    )
+    return make_figure(head, traces, cost_axes(spec), "no run on this board states what it cost")
+
+
+def _cost(row: Row, unit: str) -> float | None:
+    """Return the parameters of a row, at least 1, or its seconds; None if unknown."""
+    if unit == "parameters":
+        return max(row.facts["parameters"], 1.0) if "parameters" in row.facts else None
+    return row.facts.get("train_seconds", 0.0) + row.facts.get("predict_seconds", 0.0) or None
+
+
+def cost_axes(spec: MetricSpec) -> dict[str, Any]:
+    """Return two pairs of axes: score against parameters, and against seconds."""
+    return {
+        "xaxis": make_axis("parameters", type="log", domain=[0, 0.47]),
+        "yaxis": score_axis(spec, spec.heading),
+        "xaxis2": make_axis("seconds", type="log", domain=[0.53, 1], anchor="y2"),
+        "yaxis2": {**score_axis(spec, ""), "anchor": "x2"},
+    }
 
 
 def score_axis(spec: MetricSpec, title: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from atombench.board.board_page import BoardContent, Conditions, board_page, cha
 from atombench.board.breakdown import by_stratum, stratum_table
 from atombench.board.changes import Change, change_table, changes_of
 from atombench.board.columns import axis_of, columns_of
+from atombench.board.compared_page import UnderCondition, compared_page
 from atombench.board.downloads import board_bibtex, board_json
 from atombench.board.figures import chosen
 from atombench.board.method_page import Failures, method_part, why_no_failures
@@ -124,21 +125,41 @@ class _Draft:
 
     built: BuiltSetting
     content: BoardContent
+    failures: Mapping[str, Failures]  # by method
     samples: Mapping[str, Sequence[Sample]] = field(repr=False)  # of the primary metric, by method
 
 
 def build_board(jobs: Sequence[BoardJob]) -> list[BuiltSetting]:
     """Build all settings of one board; the page of each shows the scores under all conditions."""
     drafts = [_draft(job) for job in jobs]
-    changes = _changes(drafts)
+    changes, compared = _changes(drafts), _compared(drafts, jobs[0].staging)
     built = []
     for draft, job in zip(drafts, jobs, strict=True):
         slug, setting = draft.built.place.slug, draft.built.place.setting
         table = change_table(setting.key, changes.get(slug, {}))
         job.staging.keep("conditions.csv", slug, csv_lines(table))
         shown = changes if draft.built.place.clean else {slug: changes.get(slug, {})}
-        built.append(_with_page(draft, job.staging, Conditions(_levels(draft, drafts), _named(shown, drafts))))
-    return built
+        conditions = Conditions(_levels(draft, drafts), _named(shown, drafts), compared)
+        built.append(_with_page(draft, job.staging, conditions))
+    return [replace(built[0], files=[*built[0].files, compared]), *built[1:]] if compared else built
+
+
+def _compared(drafts: Sequence[_Draft], stage: Staging) -> str:
+    """Write the page that compares the methods under all conditions and return its address; empty if there is only one."""
+    shown = [
+        UnderCondition(
+            draft.built.place,
+            draft.content.rows,
+            {name: found.content for name, found in draft.failures.items() if found.content},
+        )
+        for draft in drafts
+        if draft.built.records
+    ]
+    if len(shown) < 2:
+        return ""
+    content = next((draft.content for draft in drafts if draft.built.place.clean), drafts[0].content)
+    page = compared_page(shown, content.spec, content.controls, content.links)
+    return stage.write(f"compared/{content.place.slug}.html", page)
 
 
 def _changes(drafts: Sequence[_Draft]) -> dict[str, dict[str, Change]]:
@@ -173,7 +194,9 @@ def _draft(job: BoardJob) -> _Draft:
     stage.keep("results.csv", slug, table)
     stage.keep("comparisons.csv", slug, csv_lines(comparison_table(setting.key, pairs)))
     stage.keep("strata.csv", slug, csv_lines(stratum_table(setting.key, content.strata)))
-    parts = {row.method: _part(job, content, row, runs.get(row.method, [])) for row in rows if row.status != "theory"}
+    methods = [row for row in rows if row.status != "theory"]
+    failures = {row.method: _failures(job, row.method, runs.get(row.method, [])) for row in methods}
+    parts = {row.method: _part(job, content, row, failures[row.method]) for row in methods}
     built = BuiltSetting(
         place=job.place,
         rows=[row.short() for row in rows],
@@ -189,7 +212,7 @@ def _draft(job: BoardJob) -> _Draft:
         picture=panels.picture(job.place, content.audit) if content.audit else None,
         left_out=left_out,
     )
-    return _Draft(built, content, complete_samples(records, content.spec.protocol, content.spec.name))
+    return _Draft(built, content, failures, complete_samples(records, content.spec.protocol, content.spec.name))
 
 
 def panels_of(task: Task) -> Panels:
@@ -197,11 +220,15 @@ def panels_of(task: Task) -> Panels:
     return task.panels or Panels()
 
 
-def _part(job: BoardJob, content: BoardContent, row: Row, runs: Sequence[Record]) -> str:
-    """Return the part of the method page about this setting."""
-    first = first_runs(runs).get(row.method)
+def _failures(job: BoardJob, method: str, runs: Sequence[Record]) -> Failures:
+    """Return pictures of queries that the first run of a method answered incorrectly."""
+    first = first_runs(runs).get(method)
     pictures = panels_of(job.task).failures(first) if first and job.pictures else None
-    failures = Failures(pictures, "") if pictures else Failures(Markup(""), why_no_failures(runs, job.pictures))
+    return Failures(pictures, "") if pictures else Failures(Markup(""), why_no_failures(runs, job.pictures))
+
+
+def _part(job: BoardJob, content: BoardContent, row: Row, failures: Failures) -> str:
+    """Return the part of the method page about this setting."""
     shown = content.shown[row.key]
     return method_part(job.place, row, shown, content.columns, content.spec, content.clusters, content.strata, failures)
 

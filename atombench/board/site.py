@@ -42,7 +42,7 @@ HEADINGS = {
     "conditions.csv": changes.COLUMNS,
     "strata.csv": breakdown.COLUMNS,
 }
-FOLDERS = ("boards", "methods", "cases", "datasets")
+FOLDERS = ("boards", "compared", "methods", "cases", "datasets")
 ENDINGS = (".html", ".csv", ".json", ".bib")
 
 
