@@ -19,7 +19,7 @@ from atombench.tasks.atom.sections import cut
 
 AXES = (np.array([1.0, 0.0]), np.array([0.0, 1.0]))  # offsets (a, b) of two directions within the plane
 DIRECTIONS = 8  # of tilts
-ROUNDS = 2  # with each tilt
+ROUNDS = 3  # with each tilt
 LEVELS = 3  # of tilts, each half of the one before
 AT_ONCE = 2**22  # pixels cut together, so that they take little memory
 
@@ -94,8 +94,8 @@ def refined(poses: BestPoses, judge: PoseJudge, tilts: Sequence[float]) -> BestP
     Args:
         poses: (Q, K) poses.
         judge: similarity at any poses.
-        tilts: angles in radians, largest first; for each, `ROUNDS` times, the most similar of all poses moved by at most one
-            voxel along each axis, and of all tilted ones, is taken.
+        tilts: angles in radians, largest first; for each, `ROUNDS` times, the most similar of all poses moved by a voxel along
+            an axis, and of all tilted ones, is taken.
     """
     shape, centres, normals, scores = poses.scores.shape, poses.centres, poses.normals, poses.scores
     for tilt in [tilt for tilt in tilts for _ in range(ROUNDS)]:
@@ -113,9 +113,9 @@ def refined(poses: BestPoses, judge: PoseJudge, tilts: Sequence[float]) -> BestP
 
 
 def neighbours(centres: Tensor, normals: Tensor, tilt: float) -> tuple[Tensor, Tensor]:
-    """Return the 26 neighbouring positions of each pose, then its tilted normals (none for a tilt of 0); two (M, n, 3)."""
-    steps = torch.cartesian_prod(*[torch.arange(-1.0, 2.0, dtype=torch.float64, device=centres.device)] * 3)
-    steps = steps[steps.any(dim=1)]
+    """Return the six adjacent positions of each pose, then its tilted normals (none for a tilt of 0); two (M, n, 3)."""
+    along = torch.eye(3, dtype=torch.float64, device=centres.device)
+    steps = torch.cat([along, -along])
     moved = centres[:, None] + steps
     kept = normals[:, None].expand(-1, len(steps), -1)
     if not tilt:

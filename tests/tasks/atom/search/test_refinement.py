@@ -78,16 +78,17 @@ def test_the_similarity_of_own_poses_equals_that_of_each_pair(name: Similarity) 
         assert float(found[query, number]) == pytest.approx(float(expected[0, 0]), abs=1e-9)
 
 
-def test_neighbours_are_the_26_positions_and_eight_tilts_of_equal_angle() -> None:
+def test_neighbours_are_the_six_adjacent_positions_and_eight_tilts_of_equal_angle() -> None:
     centres, normals = poses(3)
     near_centres, near_normals = neighbours(torch.from_numpy(centres), torch.from_numpy(normals), 0.1)
     steps = (near_centres - torch.from_numpy(centres)[:, None]).numpy()
-    assert {tuple(step + 1) for step in steps[0, :26]} == set(np.ndindex(3, 3, 3)) - {(1, 1, 1)}
-    assert not steps[:, 26:].any()
-    np.testing.assert_array_equal(near_normals[:, :26], np.broadcast_to(normals[:, None], (3, 26, 3)))
-    np.testing.assert_allclose(angles(near_normals[:, 26:].numpy(), normals[:, None]), math.degrees(0.1), rtol=1e-6)
-    assert near_normals.shape[1] == 26 + DIRECTIONS
-    assert neighbours(torch.from_numpy(centres), torch.from_numpy(normals), 0.0)[0].shape[1] == 26
+    np.testing.assert_allclose(np.abs(steps[0, :6]).sum(axis=1), 1, atol=1e-9)
+    assert len(np.unique(np.round(steps[0, :6]), axis=0)) == 6
+    assert not steps[:, 6:].any()
+    np.testing.assert_array_equal(near_normals[:, :6], np.broadcast_to(normals[:, None], (3, 6, 3)))
+    np.testing.assert_allclose(angles(near_normals[:, 6:].numpy(), normals[:, None]), math.degrees(0.1), rtol=1e-6)
+    assert near_normals.shape[1] == 6 + DIRECTIONS
+    assert neighbours(torch.from_numpy(centres), torch.from_numpy(normals), 0.0)[0].shape[1] == 6
 
 
 def test_refinement_finds_poses_that_are_moved_and_tilted() -> None:
