@@ -22,7 +22,7 @@ def save_tensors(path: Path, arrays: Arrays, metadata: Mapping[str, str] | None 
     Raises:
         DataError: the file cannot be written.
     """
-    whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    whole = {name: np.asarray(array, order="C") for name, array in arrays.items()}  # of the same dimensions
     with written_whole(path) as temporary:
         try:
             save_file(whole, temporary, metadata=dict(metadata) if metadata else None)

@@ -38,6 +38,7 @@ from atombench.tasks.atom.learning.drawn_feed import DrawnFeed, near_tissue
 from atombench.tasks.atom.learning.feed import SectionFeed
 from atombench.tasks.atom.methods.locus_network import LocusNetwork
 from atombench.tasks.atom.methods.network import NetworkOptions, TrainedMethod, load_weights
+from atombench.tasks.atom.methods.published import VOLUMES, check_unseen, published, volume_digests
 from atombench.tasks.atom.queries import Queries
 from atombench.tasks.atom.sampling import known_normals
 from atombench.tasks.atom.search.best_poses import BestPoses
@@ -47,7 +48,8 @@ from atombench.tasks.atom.search.pixel_match import Matches, PixelMatch
 from atombench.tasks.atom.search.posterior import Calibration, boxes_of, calibrated, posterior
 from atombench.tasks.atom.training import Training
 
-CALIBRATION = "calibration/"  # prefix of the names of weights that are not the network's
+NAME = "locus"
+CALIBRATION = "calibration/"  # prefix of names among the weights
 MATCH = f"{CALIBRATION}match"
 Array = NDArray[np.float64]
 
@@ -70,6 +72,7 @@ class LocusOptions(NetworkOptions):
     orientations: int = Field(default=64, ge=1, description="normals of the search")
     poses: int = Field(default=64, ge=1, description="poses of each section from which scores of boxes are derived")
     starts: int = Field(default=8, ge=1, description="poses of each section that are refined")
+    published: bool = Field(default=False, description="use the published weights instead of training")
     match: int = Field(default=100, ge=1, description="normals of the search for exact matches; times 10 at scale 1")
 
 
@@ -109,8 +112,18 @@ class Locus(TrainedMethod):
         return LocusNetwork(grid, self.options.features, self.options.compared)
 
     def fit(self, training: Training, resources: contract.Resources) -> contract.Weights:
-        """Train the network, then calibrate it on validation sections; see `TrainedMethod.fit`."""
-        weights = super().fit(training, resources)
+        """Train the network, or take published weights, then calibrate it on validation sections; see `TrainedMethod.fit`.
+
+        Raises:
+            ConfigError: no weights are published for this size.
+            DataError: published weights may have been trained on test volumes.
+        """
+        if self.options.published:
+            weights = published(NAME, training.grid)
+            check_unseen(weights, training)
+        else:
+            trained_on = volume_digests(training.volumes[np.unique(training.train.volume)])
+            weights = {**super().fit(training, resources), VOLUMES: trained_on}
         return {**weights, **self._calibration(weights, training, resources)}
 
     def course(self, training: Training, device: str) -> Course:
@@ -233,4 +246,4 @@ def trusted_difference(differences: Array, match_right: Array, other_right: Arra
 
 def _learned(weights: contract.Weights) -> Mapping[str, NDArray[np.generic]]:
     """Return the weights of the network."""
-    return {name: value for name, value in weights.items() if not name.startswith(CALIBRATION)}
+    return {name: value for name, value in weights.items() if name != VOLUMES and not name.startswith(CALIBRATION)}

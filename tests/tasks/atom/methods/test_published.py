@@ -1,0 +1,63 @@
+"""Published weights replace a training, unless a board may test the volumes that they were trained on."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from atombench.engine.contract import Resources, Weights
+from atombench.engine.weights import Origin, save_bundle
+from atombench.errors import ConfigError, DataError
+from atombench.tasks.atom.board import AtomBoard
+from atombench.tasks.atom.manifest import make_manifest
+from atombench.tasks.atom.methods import published
+from atombench.tasks.atom.methods.locus import Locus
+from atombench.tasks.atom.task import ATOM
+from atombench.tasks.atom.training import Training, make_training
+from atombench.volumes.curated import Curated
+from tests.conftest import textured, volume_set
+
+ORIGIN = Origin(
+    task="atom", protocol="1", method="locus", options={}, dataset="toy", board="easy-none-x1", form="cube20", seed=1
+)
+
+
+def training_of(seed: int = 0, scale: int = 1) -> Training:
+    data = Curated.of(volume_set((3, 1, 1), textured(5, 20 * scale, seed)))
+    return make_training(data, make_manifest(data, AtomBoard("easy", "none", scale)))
+
+
+def fitted(training: Training, **options: object) -> Weights:
+    return ATOM.registry.build("locus", {**Locus.smoke, **options}).fit(training, Resources(seed=1))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(published, "FOLDER", tmp_path)
+    save_bundle(tmp_path / "locus-x1.safetensors", fitted(training_of()), ORIGIN)
+    return tmp_path
+
+
+def test_published_weights_are_those_of_the_bundle(folder: Path) -> None:
+    trained, taken = fitted(training_of()), fitted(training_of(), published=True)
+    assert trained.keys() == taken.keys()
+    assert [name for name in trained if not np.array_equal(trained[name], taken[name])] == []
+
+
+def test_other_volumes_are_no_hindrance(folder: Path) -> None:
+    trained, taken = fitted(training_of()), fitted(training_of(seed=1), published=True)
+    assert np.array_equal(trained["volume.out.weight"], taken["volume.out.weight"])
+
+
+def test_a_board_that_may_test_the_training_volumes_is_refused(folder: Path) -> None:
+    training = training_of()
+    rows = np.flatnonzero(training.train.volume > 0)  # as if the first of the three training volumes were a test volume here
+    fewer = dataclasses.replace(training, train=training.train.take(rows))
+    with pytest.raises(DataError, match=r"1 of the 3 volumes .* may be its test volumes"):
+        fitted(fewer, published=True)
+
+
+def test_a_size_without_weights_is_refused_with_those_that_exist(folder: Path) -> None:
+    with pytest.raises(ConfigError, match=r"\(locus-x2\); there are: locus-x1"):
+        fitted(training_of(scale=2), published=True)
