@@ -12,7 +12,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from atombench.engine.training.device import resolved_device
-from atombench.engine.training.loop import optimizer_of
+from atombench.engine.training.optimizers import optimizers_of
 from atombench.tasks.atom.board import AtomBoard
 from atombench.tasks.atom.geometry import BlockGrid
 from atombench.tasks.atom.learning.feed import Batch, SectionFeed
@@ -75,13 +75,14 @@ def network(name: str, device: str, **options: object) -> Any:
 
 def step_seconds(network: torch.nn.Module, batch: Batch) -> float:
     """Return the median time of an optimiser step, in seconds."""
-    optimizer, generator = optimizer_of(network, SCHEDULE), torch.Generator(batch.pixels.device)
+    optimizers, generator = optimizers_of(network, SCHEDULE), torch.Generator(batch.pixels.device)
 
     def step() -> None:
         loss = network.loss(batch, generator)
-        optimizer.zero_grad(set_to_none=True)
+        network.zero_grad(set_to_none=True)
         loss.backward()
-        optimizer.step()
+        for optimizer in optimizers:
+            optimizer.step()
         float(loss.detach())
 
     step()

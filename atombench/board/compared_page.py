@@ -8,13 +8,16 @@ from statistics import fmean
 
 from markupsafe import Markup
 
+from atombench.board.columns import Column, cell
 from atombench.board.figures import condition_cost_figure
+from atombench.board.method_page import Failures
+from atombench.pages.marks import Mark
 from atombench.pages.place import Place
 from atombench.pages.rendering import rendered
 from atombench.pages.row import Row
 from atombench.records.metric import MetricSpec
 
-HALF = 0.5  # a method begins to fail where fewer of its answers are right
+HALF = 0.5  # a method begins to fail where a smaller share of its answers is right
 SEARCH = "search"  # role
 
 
@@ -25,12 +28,12 @@ class UnderCondition:
     Attributes:
         place: the setting.
         rows: its rows, with all facts.
-        failures: pictures of failures, by method; empty where there are none.
+        failures: pictures of failures, or the reason for their absence, by method.
     """
 
     place: Place
     rows: Sequence[Row]
-    failures: Mapping[str, Markup]
+    failures: Mapping[str, Failures]
 
 
 @dataclass(frozen=True)
@@ -38,23 +41,38 @@ class MethodLine:
     """A method: its rows by condition, and where it begins to fail.
 
     Attributes:
-        first: row under the first condition that has one.
-        rows: rows by condition; None where it was not run or has no score.
+        rows: rows by condition; None where there is none.
+        cells: table cells of the primary metric by condition.
         failing: the first setting under which fewer than half of its answers are right; None if there is none.
-        pictures: failures there.
+        failures: its failures there.
     """
 
-    first: Row
     rows: Sequence[Row | None]
+    cells: Sequence[Markup]
     failing: UnderCondition | None
-    pictures: Markup
+    failures: Failures | None
+
+    @property
+    def first(self) -> Row:
+        """Row under the first condition that has one."""
+        return next(row for row in self.rows if row is not None)
+
+    @property
+    def missing(self) -> int:
+        """Number of conditions without a score."""
+        return sum(row is None or row.primary is None for row in self.rows)
 
     @property
     def mean(self) -> float:
         """Mean score over the conditions that have one."""
         return fmean(row.primary.value for row in self.rows if row is not None and row.primary is not None)
 
-    def seconds(self, name: str) -> float | None:
+    @property
+    def marks(self) -> Sequence[Mark]:
+        """All marks that the method has under any condition."""
+        return list({mark.name: mark for row in self.rows if row is not None for mark in row.marks}.values())
+
+    def mean_fact(self, name: str) -> float | None:
         """Return the mean of a fact over the conditions that state it; None if none does."""
         known = [row.facts[name] for row in self.rows if row is not None and name in row.facts]
         return fmean(known) if known else None
@@ -70,7 +88,8 @@ def compared_page(boards: Sequence[UnderCondition], spec: MetricSpec, controls: 
         links: addresses of method pages, relative to their folder.
     """
     shown = sorted(boards, key=lambda board: _order(board.place))
-    lines = sorted(_lines(shown, spec), key=lambda line: line.mean, reverse=spec.higher_is_better)
+    sign = -1 if spec.higher_is_better else 1
+    lines = sorted(_lines(shown, spec), key=lambda line: (line.missing, sign * line.mean))
     return rendered(
         "atombench.board",
         "compared.html.j2",
@@ -82,6 +101,7 @@ def compared_page(boards: Sequence[UnderCondition], spec: MetricSpec, controls: 
         links=links,
         searches=[(board.place, searches) for board in shown if len(searches := _searches(board.rows, spec)) > 1],
         figure=condition_cost_figure([(board.place.setting.condition, board.rows) for board in shown], spec, controls),
+        shares=_counts_right_answers(spec),
     )
 
 
@@ -91,24 +111,38 @@ def _order(place: Place) -> tuple[bool, bool, str, int, str]:
     return not place.clean, not setting.severity, setting.degradation, setting.severity, setting.condition
 
 
+def _counts_right_answers(spec: MetricSpec) -> bool:
+    """Return whether a metric is the share of answers that are right."""
+    return spec.unit == "share" and spec.higher_is_better
+
+
 def _lines(boards: Sequence[UnderCondition], spec: MetricSpec) -> list[MethodLine]:
-    every = [{row.method: row for row in board.rows if row.primary is not None} for board in boards]
+    every = [{row.key: row for row in board.rows} for board in boards]
+    scored = dict.fromkeys(key for rows in every for key, row in rows.items() if row.primary is not None)
     lines = []
-    for method in dict.fromkeys(name for rows in every for name in rows):
-        rows = [of_condition.get(method) for of_condition in every]
-        first = next(row for row in rows if row is not None)
-        failing = None if first.status == "theory" else _failing(boards, rows, spec)
-        pictures = failing.failures.get(method, Markup("")) if failing else Markup("")
-        lines.append(MethodLine(first, rows, failing, pictures))
+    for key in scored:
+        rows = [of_condition.get(key) for of_condition in every]
+        failing = _failing(boards, rows, spec)
+        failures = failing.failures.get(key) if failing else None
+        lines.append(MethodLine(rows, [_cell(row, spec) for row in rows], failing, failures))
     return lines
 
 
+def _cell(row: Row | None, spec: MetricSpec) -> Markup:
+    if row is not None:
+        return cell(row, Column.of(spec))
+    last = "-1e99" if spec.higher_is_better else "1e99"
+    return Markup('<td class="none" data-order="{}" title="not run under this condition">–</td>').format(last)
+
+
 def _failing(boards: Sequence[UnderCondition], rows: Sequence[Row | None], spec: MetricSpec) -> UnderCondition | None:
-    """Return the first setting in which a method fails more often than not, for metrics that are shares."""
-    if spec.unit != "share":
+    """Return the first setting in which a method fails more often than not; None for chance levels."""
+    if not _counts_right_answers(spec):
         return None
-    pairs = zip(boards, rows, strict=True)
-    return next((board for board, row in pairs if row is not None and row.primary and row.primary.value < HALF), None)
+    pairs = [
+        (board, row.primary) for board, row in zip(boards, rows, strict=True) if row is not None and row.status != "theory"
+    ]
+    return next((board for board, number in pairs if number is not None and number.value < HALF), None)
 
 
 def _searches(rows: Sequence[Row], spec: MetricSpec) -> list[Row]:

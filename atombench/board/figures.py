@@ -54,6 +54,7 @@ def cost_figure(rows: Sequence[Row], spec: MetricSpec) -> Figure:
 def condition_cost_figure(conditions: Sequence[tuple[str, Sequence[Row]]], spec: MetricSpec, controls: Sequence[str]) -> Figure:
     """Return the figure of score against parameters and against time (s), with one colour for each condition."""
     traces: list[dict[str, Any]] = []
+    named: set[str] = set()  # conditions in the legend
     for number, (condition, rows) in enumerate(conditions):
         for axis, unit in (("", "parameters"), ("2", "s")):
             points = [(row, x, row.primary.value) for row in chosen(rows, controls) if row.primary and (x := _cost(row, unit))]
@@ -64,7 +65,7 @@ def condition_cost_figure(conditions: Sequence[tuple[str, Sequence[Row]]], spec:
                         "mode": "markers",
                         "name": safe(condition),
                         "legendgroup": condition,
-                        "showlegend": not axis,
+                        "showlegend": condition not in named,
                         "x": [x for _, x, _ in points],
                         "y": [max(value, LOWEST_SHARE) if spec.unit == "share" else value for *_, value in points],
                         "text": [
@@ -74,12 +75,14 @@ def condition_cost_figure(conditions: Sequence[tuple[str, Sequence[Row]]], spec:
                         "marker": {
                             "size": 9,
                             "color": PALETTE[number % len(PALETTE)],
+                            "opacity": max(0.2, 1 - 0.3 * (number // len(PALETTE))),
                             "symbol": [ROLE_SYMBOLS.get(row.role, "circle") for row, *_ in points],
                         },
                         "xaxis": f"x{axis}",
                         "yaxis": f"y{axis}",
                     }
                 )
+                named.add(condition)
     head = (
         "cost-by-condition",
         "Score against parameters and time, by condition",

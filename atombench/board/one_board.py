@@ -146,15 +146,7 @@ def build_board(jobs: Sequence[BoardJob]) -> list[BuiltSetting]:
 
 def _compared(drafts: Sequence[_Draft], stage: Staging) -> str:
     """Write the page that compares the methods under all conditions and return its address; empty if there is only one."""
-    shown = [
-        UnderCondition(
-            draft.built.place,
-            draft.content.rows,
-            {name: found.content for name, found in draft.failures.items() if found.content},
-        )
-        for draft in drafts
-        if draft.built.records
-    ]
+    shown = [UnderCondition(draft.built.place, draft.content.rows, draft.failures) for draft in drafts if draft.built.records]
     if len(shown) < 2:
         return ""
     content = next((draft.content for draft in drafts if draft.built.place.clean), drafts[0].content)

@@ -22,7 +22,9 @@ def save_tensors(path: Path, arrays: Arrays, metadata: Mapping[str, str] | None 
     Raises:
         DataError: the file cannot be written.
     """
-    whole = {name: np.asarray(array, order="C") for name, array in arrays.items()}  # of the same dimensions
+    whole = {
+        name: np.asarray(array, order="C") for name, array in arrays.items()
+    }  # ascontiguousarray gives scalars a dimension
     with written_whole(path) as temporary:
         try:
             save_file(whole, temporary, metadata=dict(metadata) if metadata else None)

@@ -37,9 +37,11 @@ def test_a_malicious_name_neither_breaks_a_page_nor_escapes_the_folder(name: str
     run = Run.of(Board("atom", name, name), name, 1, name)
     card = {"note": name, "team": name, "paper": name, "title": name}
     record = example(run=run, options={name: name}, about={"parameters": name}, card=card, role="submission")
-    out = site_of(tmp_path, record, failed(name + "2", reason=name), example("constant"))
+    damaged = example(run=Run.of(Board("atom", name, name), name, 1, "histology-3"), card=card, role="submission")
+    out = site_of(tmp_path, record, damaged, failed(name + "2", reason=name), example("constant"))
     check_pages(out)
-    assert len(list((out / "boards").glob("*.html"))) == 2
+    assert len(list((out / "boards").glob("*.html"))) == 3
+    assert len(list((out / "compared").glob("*.html"))) == 1
 
 
 @pytest.mark.parametrize("name", NAMES)

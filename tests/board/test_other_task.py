@@ -73,6 +73,15 @@ def test_errors_are_drawn_on_a_linear_axis_from_zero() -> None:
     assert Axis.of(SPEC, []).place(1.5) == 50  # nothing to draw yet
 
 
+def test_the_page_that_compares_conditions_sorts_errors_in_ascending_order_and_counts_no_failures(site: Path) -> None:
+    page = (site / BOARD.replace("boards/", "compared/")).read_text()
+    assert "data-falling" not in page
+    assert "begins to fail" not in page
+    assert (
+        re.findall(r'<tr data-family[^>]*><th[^>]*data-order="(.*?)"', page)[0] == "finder"
+    )  # the only one under all conditions
+
+
 def test_a_board_of_the_task_shows_errors_in_mm_without_chance_and_without_panels(site: Path) -> None:
     page = (site / BOARD).read_text()
     assert re.findall(r'data-method="(.*?)"', page) == ["finder", "deaf", "middle", "worse"]

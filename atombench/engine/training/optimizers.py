@@ -18,11 +18,11 @@ def optimizers_of(network: nn.Module, schedule: Schedule) -> list[torch.optim.Op
     """
     matrices = [weight for weight in network.parameters() if weight.ndim >= 2]
     vectors = [weight for weight in network.parameters() if weight.ndim < 2]
-    still = {"params": vectors, "weight_decay": 0.0}
+    without_decay = {"params": vectors, "weight_decay": 0.0}
     if schedule.optimizer == "muon":
-        return [MatrixMuon(matrices, schedule), torch.optim.AdamW([still], lr=schedule.learning_rate, fused=True)]
+        return [MatrixMuon(matrices, schedule), torch.optim.AdamW([without_decay], lr=schedule.learning_rate, fused=True)]
     decaying = {"params": matrices, "weight_decay": schedule.weight_decay}
-    return [torch.optim.AdamW([decaying, still], lr=schedule.learning_rate, fused=True)]
+    return [torch.optim.AdamW([decaying, without_decay], lr=schedule.learning_rate, fused=True)]
 
 
 class MatrixMuon(torch.optim.Muon):
@@ -32,13 +32,13 @@ class MatrixMuon(torch.optim.Muon):
     al., arXiv 2502.16982).
 
     Args:
-        weights: two or more dimensions each, in memory one row after the other.
+        weights: two or more dimensions each, contiguous.
         schedule: learning rate and weight decay.
     """
 
     def __init__(self, weights: Iterable[nn.Parameter], schedule: Schedule) -> None:
         self.weights = list(weights)
-        self.matrices = [nn.Parameter(weight.detach().view(len(weight), -1)) for weight in self.weights]  # of the same memory
+        self.matrices = [nn.Parameter(weight.detach().view(len(weight), -1)) for weight in self.weights]
         super().__init__(
             self.matrices, lr=schedule.learning_rate, weight_decay=schedule.weight_decay, adjust_lr_fn="match_rms_adamw"
         )
@@ -46,5 +46,6 @@ class MatrixMuon(torch.optim.Muon):
     def step(self, closure: Any = None) -> Any:
         """Move the weights by their gradients."""
         for weight, matrix in zip(self.weights, self.matrices, strict=True):
+            matrix.data = weight.detach().view(matrix.shape)  # the same memory, even if the network has been moved
             matrix.grad = None if weight.grad is None else weight.grad.reshape(matrix.shape)
         return super().step(closure)

@@ -23,10 +23,42 @@ def stepped(network: nn.Module, optimizer: str, decay: float = 0.0) -> dict[str,
     return {name: weight.detach() - before[name] for name, weight in network.named_parameters()}
 
 
-def test_every_weight_belongs_to_one_optimizer() -> None:
-    network = nn.Sequential(nn.Conv3d(2, 8, 3), nn.GroupNorm(2, 8), nn.Flatten(), nn.Linear(8, 4))
-    for name in ("adamw", "muon"):
-        assert all((change != 0).all() for change in stepped(network, name).values()), name
+def network_of_all_kinds() -> nn.Module:
+    return nn.Sequential(nn.Conv3d(2, 8, 3), nn.GroupNorm(2, 8), nn.Flatten(), nn.Linear(8, 4))
+
+
+@pytest.mark.parametrize("name", ["adamw", "muon"])
+def test_every_weight_belongs_to_one_optimizer_and_moves(name: str) -> None:
+    network = network_of_all_kinds()
+    sizes = [
+        p.numel() for part in optimizers_of(network, schedule(name)) for group in part.param_groups for p in group["params"]
+    ]
+    assert sum(sizes) == sum(weight.numel() for weight in network.parameters())
+    assert all((change != 0).all() for change in stepped(network, name).values())
+
+
+@pytest.mark.parametrize("name", ["adamw", "muon"])
+def test_matrices_decay_and_vectors_do_not(name: str) -> None:
+    network = network_of_all_kinds()
+    before = {name: weight.detach().clone() for name, weight in network.named_parameters()}
+    for weight in network.parameters():
+        weight.grad = torch.zeros_like(weight)
+    for part in optimizers_of(network, schedule(name, decay=0.5)):
+        part.step()
+    for weight_name, weight in network.named_parameters():
+        expected = before[weight_name] * (0.95 if weight.ndim >= 2 else 1.0)
+        torch.testing.assert_close(weight.detach(), expected)
+
+
+def test_muon_follows_a_network_that_is_moved() -> None:
+    layer = nn.Linear(4, 4)
+    parts = optimizers_of(layer, schedule("muon"))
+    layer.weight.data = layer.weight.data.clone()
+    before = layer.weight.detach().clone()
+    layer(torch.ones(1, 4)).sum().backward()
+    for part in parts:
+        part.step()
+    assert not torch.equal(layer.weight.detach(), before)
 
 
 @pytest.mark.parametrize("shape", [(8, 2, 3, 3), (4, 8), (16, 2)])

@@ -7,8 +7,8 @@ in histology, against poses near the true one and random ones of the same volume
 
 1. *Training.* In every step, new poses are drawn in mirrored and moved training volumes (`learning/drawn_feed.py`).
 2. *Search.* All poses of a coarse grid are scored; the best are moved and tilted (`search/feature_search.py`).
-3. *Exact match.* An undamaged section is found better by comparing pixels. The search by SSD answers the sections that it
-   matches to within a difference that is chosen on validation sections.
+3. *Exact match.* An undamaged section is found better by comparing pixels. The search by SSD (`search/pixel_match.py`) answers
+   the sections that it matches to within a difference that is chosen on validation sections.
 4. *Probabilities.* Scores of boxes are sums of probabilities of the best poses, calibrated on validation sections.
 
 Related work: dense matching of features of two images (Sun et al., LoFTR, CVPR 2021), contrastive training (Oord et al.,
@@ -49,7 +49,7 @@ from atombench.tasks.atom.search.posterior import Calibration, boxes_of, calibra
 from atombench.tasks.atom.training import Training
 
 NAME = "locus"
-CALIBRATION = "calibration/"  # prefix of names among the weights
+CALIBRATION = "calibration/"  # prefix of the names of weights that are calibrated, not learned
 MATCH = f"{CALIBRATION}match"
 Array = NDArray[np.float64]
 
@@ -221,7 +221,11 @@ def _best_poses(
     near[near_tissue(volume)] = True
     edge = volume.shape[0]
     kept = near[(cells * torch.tensor([edge**2, edge, 1], device=device)).sum(dim=1)]
-    return search.best(cells[kept], partial(network.templates, field), network.queries(torch.from_numpy(pixels).to(device)))
+    return search.best(
+        cells[kept] if kept.any() else cells,
+        partial(network.templates, field),
+        network.queries(torch.from_numpy(pixels).to(device)),
+    )
 
 
 def _judged(found: Sequence[Located], true_centres: NDArray[np.float32], reach: float) -> Array:

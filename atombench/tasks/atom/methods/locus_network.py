@@ -171,7 +171,7 @@ class LocusNetwork(Trainable):
         self.register_buffer("orders", anchor_orders(), persistent=False)
 
     def queries(self, pixels: Tensor) -> Tensor:
-        """Return what sections (M, W, W) are compared by after undoing each turn; float32 (T, M, F)."""
+        """Return the features of sections (M, W, W) with each turn undone; float32 (T, M, F)."""
         found = self.section(pixels) * self.sharpness.exp()  # (M, A, C)
         turned = found[:, self.orders].flatten(2).movedim(1, 0)
         return torch.cat([turned, self.turned[:, None, None].expand(-1, len(pixels), 1)], dim=2)

@@ -1,12 +1,13 @@
 """Published weights: bundles in the package, with which a method answers without a training.
 
-They must not have been trained on volumes that a board tests. A bundle therefore holds digests of its training volumes: if some
-of them are training volumes of the board, all must be.
+A board must not test the volumes that they were trained on. A bundle therefore holds digests of its training volumes: if some
+of them are training volumes of the board, all must be, because the others may be its test volumes.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from importlib.resources import as_file, files
 
 import numpy as np
@@ -20,6 +21,8 @@ from atombench.tasks.atom.training import Training
 
 VOLUMES = "trained_on/volumes"  # name of the digests among the weights
 FOLDER = files("atombench.tasks.atom") / "weights"
+CHECKSUMS: Mapping[str, str] = {}
+"""SHA-256 of each bundle. They are stated here so that other weights count as other code."""
 
 
 def volume_digests(volumes: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -33,18 +36,26 @@ def published(method: str, grid: BlockGrid) -> Weights:
 
     Raises:
         ConfigError: there are none for this size.
+        DataError: the file is missing, damaged, or another one.
     """
-    wanted = f"{method}-x{grid.scale}" + (f"-c{grid.context}" if grid.context > 1 else "")
-    found = {file.name.removesuffix(".safetensors"): file for file in FOLDER.iterdir() if file.name.endswith(".safetensors")}
-    if wanted not in found:
-        msg = f"no weights of {method} are published for this board ({wanted}); there are: {', '.join(sorted(found))}"
+    name = f"{method}-x{grid.scale}" + (f"-c{grid.context}" if grid.context > 1 else "")
+    if name not in CHECKSUMS:
+        msg = (
+            f"no weights of {method} are published for this board ({name}); there are: {', '.join(sorted(CHECKSUMS)) or 'none'}"
+        )
         raise ConfigError(msg)
-    with as_file(found[wanted]) as path:
-        return load_bundle(path).weights
+    with as_file(FOLDER / f"{name}.safetensors") as path:
+        bundle = load_bundle(path)
+        if hashlib.sha256(path.read_bytes()).hexdigest() != CHECKSUMS[name]:
+            msg = f"{path.name} is not the published file; install the package again"
+            raise DataError(msg)
+    return bundle.weights
 
 
 def check_unseen(weights: Weights, training: Training) -> None:
-    """Check that no test volume of a board can have been among the training volumes of published weights.
+    """Check that a board does not split the training volumes of published weights between training and test.
+
+    If none of them is a training volume of the board, it is taken to hold other volumes.
 
     Raises:
         DataError: some but not all training volumes of the weights are training volumes of the board.

@@ -59,7 +59,7 @@ class Lattices:
         normals: float64 (O, 3), any positive length.
         centres: integers (C, 3), voxels inside the volume.
         device: torch device of the searches.
-        spacing: every how many-th row and column of the section is compared.
+        spacing: only every `spacing`-th row and column of the section is compared.
     """
 
     grid: BlockGrid
@@ -154,7 +154,8 @@ class Candidates:
     Args:
         volume: float32 (E, E, E).
         lattices: positions and orientations.
-        tissue_only: leave out candidates that show no tissue, as on boards of sections with tissue.
+        tissue_only: leave out candidates that show no tissue, as on boards of sections with tissue. With spacing, candidates
+            are left out if the compared pixels show less than half of the tissue that is needed.
     """
 
     def __init__(self, volume: NDArray[np.float32], lattices: Lattices, tissue_only: bool) -> None:
@@ -173,7 +174,8 @@ class Candidates:
         pixels = self.voxels.index_select(0, index.ravel()).reshape(index.shape)
         numbers = self.numbers[positions]
         if self.tissue_only:
-            shown = show_tissue(pixels if core is None else pixels[:, core]).nonzero()[:, 0]
+            judged = pixels if core is None else pixels[:, core]
+            shown = (show_tissue(judged) if lattices.spacing == 1 else may_show_tissue(judged)).nonzero()[:, 0]
             pixels, numbers = pixels[shown], numbers[shown]
         return pixels.reshape(-1, *lattices.pixels.shape), numbers
 
@@ -183,3 +185,8 @@ def show_tissue(pixels: Tensor) -> Tensor:
     tissue = (pixels > BACKGROUND).view(torch.uint8)  # sums of bytes are several times faster than those of booleans
     enough = tissue.sum(dim=1, dtype=torch.int32) >= TISSUE * pixels.shape[1]
     return enough & (pixels.amax(dim=1) > pixels.amin(dim=1))
+
+
+def may_show_tissue(pixels: Tensor) -> Tensor:
+    """Return which cores may show tissue, judged by some of their pixels (n, P); bool (n,)."""
+    return (pixels > BACKGROUND).float().mean(dim=1) >= TISSUE / 2

@@ -1,4 +1,4 @@
-"""Best match of pixels: the search by sums of squared differences, refined at scales above 1."""
+"""Best match of pixels: the search by sums of squared differences; at scales above 1, close matches are refined."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from atombench.similarity.table import MEASURES
 from atombench.tasks.atom.geometry import BlockGrid
@@ -70,16 +71,24 @@ class PixelMatch:
     def best(self, volume: NDArray[np.float32], pixels: NDArray[np.float32]) -> Matches:
         """Return the best matches of queries (Q, W, W) in a volume (E, E, E); only close ones are refined."""
         poses = self.search.best(volume, pixels)
-        found = [poses.centres[:, 0], poses.normals[:, 0], poses.scores[:, 0]]
-        spread = torch.from_numpy(pixels.std(axis=(1, 2))).to(poses.scores.device)
-        close = ((-found[2]).clamp(min=0).div(pixels[0].size).sqrt() <= CLOSE * spread).nonzero()[:, 0]
+        centres, normals, scores = poses.centres[:, 0], poses.normals[:, 0], poses.scores[:, 0]
+        spread = torch.from_numpy(pixels.std(axis=(1, 2))).to(scores.device)
+        close = (_differences(scores, pixels) <= CLOSE * spread).nonzero()[:, 0]
         if self.tilts and len(close):
-            lattices, measure = self.search.lattices, self.search.measure
-            features = measure.features(torch.from_numpy(pixels).to(close.device)[close].double())[None]
-            judge = Judge(torch.from_numpy(volume).to(close.device), lattices.grid, measure, features, self.search.tissue_only)
-            first = BestPoses(*(values[close] for values in vars(poses.first(STARTS)).values()))
-            better = first.replaced(refined(first, judge, self.tilts))
-            for values, new in zip(found, (better.centres, better.normals, better.scores), strict=True):
+            better = self._refined(poses.first(STARTS), close, volume, pixels)
+            for values, new in ((centres, better.centres), (normals, better.normals), (scores, better.scores)):
                 values[close] = new[:, 0]
-        centres, normals, scores = (values.cpu().numpy() for values in found)
-        return Matches(centres, normals, np.sqrt(np.maximum(-scores, 0) / pixels[0].size))
+        return Matches(centres.cpu().numpy(), normals.cpu().numpy(), _differences(scores, pixels).cpu().numpy())
+
+    def _refined(self, poses: BestPoses, rows: Tensor, volume: NDArray[np.float32], pixels: NDArray[np.float32]) -> BestPoses:
+        """Return the refined poses of some queries, the best first."""
+        lattices, measure = self.search.lattices, self.search.measure
+        features = measure.features(torch.from_numpy(pixels).to(rows.device)[rows].double())[None]
+        judge = Judge(torch.from_numpy(volume).to(rows.device), lattices.grid, measure, features, self.search.tissue_only)
+        first = judge.judged(BestPoses(*(values[rows] for values in vars(poses).values())))
+        return first.replaced(refined(first, judge, self.tilts))
+
+
+def _differences(scores: Tensor, pixels: NDArray[np.float32]) -> Tensor:
+    """Return the root mean squared differences of pixels that belong to scores by SSD."""
+    return (-scores).clamp(min=0).div(pixels[0].size).sqrt()

@@ -1,6 +1,7 @@
 """Published weights replace a training, unless a board may test the volumes that they were trained on."""
 
 import dataclasses
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from atombench.engine.contract import Resources, Weights
 from atombench.engine.weights import Origin, save_bundle
 from atombench.errors import ConfigError, DataError
 from atombench.tasks.atom.board import AtomBoard
+from atombench.tasks.atom.geometry import BlockGrid
 from atombench.tasks.atom.manifest import make_manifest
 from atombench.tasks.atom.methods import published
 from atombench.tasks.atom.methods.locus import Locus
@@ -35,8 +37,26 @@ def fitted(training: Training, **options: object) -> Weights:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(published, "FOLDER", tmp_path)
-    save_bundle(tmp_path / "locus-x1.safetensors", fitted(training_of()), ORIGIN)
+    path = tmp_path / "locus-x1.safetensors"
+    save_bundle(path, fitted(training_of()), ORIGIN)
+    monkeypatch.setattr(published, "CHECKSUMS", {"locus-x1": hashlib.sha256(path.read_bytes()).hexdigest()})
     return tmp_path
+
+
+def test_every_published_file_is_the_one_that_is_stated_and_has_digests_of_its_training_volumes() -> None:
+    packed = {file.name for file in published.FOLDER.iterdir() if file.name.endswith(".safetensors")}
+    assert packed == {f"{name}.safetensors" for name in published.CHECKSUMS}
+    for grid in (BlockGrid(scale, context) for scale in (1, 2, 3) for context in (1, 2)):
+        name = f"locus-x{grid.scale}" + (f"-c{grid.context}" if grid.context > 1 else "")
+        if name in published.CHECKSUMS:
+            weights = published.published("locus", grid)
+            assert len(np.unique(weights[published.VOLUMES])) > 1
+
+
+def test_another_file_of_the_same_name_is_refused(folder: Path) -> None:
+    save_bundle(folder / "locus-x1.safetensors", fitted(training_of(seed=2)), ORIGIN)
+    with pytest.raises(DataError, match="not the published file"):
+        fitted(training_of(), published=True)
 
 
 def test_published_weights_are_those_of_the_bundle(folder: Path) -> None:

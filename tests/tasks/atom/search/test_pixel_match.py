@@ -1,0 +1,41 @@
+"""The best match of pixels: close matches are refined, others are left as they are."""
+
+import numpy as np
+import pytest
+
+from atombench.tasks.atom.geometry import BlockGrid
+from atombench.tasks.atom.search import pixel_match
+from atombench.tasks.atom.search.pixel_match import PixelMatch
+from atombench.tasks.atom.sections import cut_sections
+from tests.conftest import textured
+
+COUNT = 10
+
+
+@pytest.mark.parametrize("context", [1, 2])
+def test_sections_of_the_volume_are_matched_better_by_refinement_and_others_not_at_all(
+    context: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grid, rng = BlockGrid(2, context), np.random.default_rng(0)
+    volume = textured(1, 40)
+    centres, normals = rng.integers(14, 26, (COUNT, 3)), rng.normal(size=(COUNT, 3))
+    normals *= np.where(normals[:, 2:] < 0, -1, 1)
+    index = np.zeros(COUNT, np.int64)
+    pixels = cut_sections(volume, index, centres, normals, 2, context=context).pixels.reshape(-1, grid.section, grid.section)
+    noise = rng.random((3, grid.section, grid.section), dtype=np.float32)
+    queries = np.concatenate([pixels, noise])
+
+    def matched() -> pixel_match.Matches:
+        return PixelMatch.of(grid, "uniform", 60, "cpu", 2).best(volume[0], queries)
+
+    refined = matched()
+    monkeypatch.setattr(pixel_match, "CLOSE", -1.0)  # so that none is refined
+    first = matched()
+    assert (refined.differences <= first.differences + 1e-9).all()
+    assert refined.differences[:COUNT].mean() < 0.7 * first.differences[:COUNT].mean()
+    assert np.median(np.linalg.norm(refined.centres[:COUNT] - centres, axis=1)) < 1
+    for name in ("centres", "normals", "differences"):
+        np.testing.assert_array_equal(getattr(refined, name)[COUNT:], getattr(first, name)[COUNT:])
+    again = cut_sections(volume, index, refined.centres[:COUNT], refined.normals[:COUNT], 2, context=context).pixels
+    difference = np.sqrt(((again.reshape(pixels.shape) - pixels) ** 2).mean(axis=(1, 2)))
+    np.testing.assert_allclose(refined.differences[:COUNT], difference, atol=1e-6)
