@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from importlib.resources import as_file, files
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from atombench.engine.contract import Weights
-from atombench.engine.weights import load_bundle
+from atombench.engine.weights import load_bundle, save_bundle
 from atombench.errors import ConfigError, DataError
 from atombench.tasks.atom.geometry import BlockGrid
 from atombench.tasks.atom.training import Training
@@ -49,7 +50,26 @@ def published(method: str, grid: BlockGrid) -> Weights:
         if hashlib.sha256(path.read_bytes()).hexdigest() != CHECKSUMS[name]:
             msg = f"{path.name} is not the published file; install the package again"
             raise DataError(msg)
-    return bundle.weights
+    return {name: array.astype(np.float32) if array.dtype == np.float16 else array for name, array in bundle.weights.items()}
+
+
+def publish(source: Path, out: Path) -> str:
+    """Write the bundle of a training in half precision, as it is published; return the SHA-256 of the new file.
+
+    Raises:
+        DataError: the bundle is missing, damaged, or has no digests of its training volumes.
+    """
+    bundle = load_bundle(source)
+    if VOLUMES not in bundle.weights:
+        msg = f"{source} has no digests of its training volumes; train again"
+        raise DataError(msg)
+    halves = {name: _half(array) for name, array in bundle.weights.items()}
+    save_bundle(out, halves, bundle.origin)
+    return hashlib.sha256(out.read_bytes()).hexdigest()
+
+
+def _half(array: NDArray[np.generic]) -> NDArray[np.generic]:
+    return array.astype(np.float16) if array.dtype == np.float32 else array
 
 
 def check_unseen(weights: Weights, training: Training) -> None:
