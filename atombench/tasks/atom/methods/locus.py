@@ -38,7 +38,7 @@ from atombench.tasks.atom.learning.drawn_feed import DrawnFeed, near_tissue
 from atombench.tasks.atom.learning.feed import SectionFeed
 from atombench.tasks.atom.methods.locus_network import LocusNetwork
 from atombench.tasks.atom.methods.network import NetworkOptions, TrainedMethod, load_weights
-from atombench.tasks.atom.methods.published import VOLUMES, check_unseen, published, volume_digests
+from atombench.tasks.atom.methods.published import VOLUMES, check_unseen, published, volume_prints
 from atombench.tasks.atom.queries import Queries
 from atombench.tasks.atom.sampling import known_normals
 from atombench.tasks.atom.search.best_poses import BestPoses
@@ -122,7 +122,7 @@ class Locus(TrainedMethod):
             weights = published(NAME, training.grid)
             check_unseen(weights, training)
         else:
-            trained_on = volume_digests(training.volumes[np.unique(training.train.volume)])
+            trained_on = volume_prints(training.volumes[np.unique(training.train.volume)])
             weights = {**super().fit(training, resources), VOLUMES: trained_on}
         return {**weights, **self._calibration(weights, training, resources)}
 

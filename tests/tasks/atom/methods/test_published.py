@@ -42,14 +42,15 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_every_published_file_is_the_one_that_is_stated_and_has_digests_of_its_training_volumes() -> None:
+def test_every_published_file_is_the_one_that_is_stated_and_has_prints_of_its_training_volumes() -> None:
     packed = {file.name for file in published.FOLDER.iterdir() if file.name.endswith(".safetensors")}
     assert packed == {f"{name}.safetensors" for name in published.CHECKSUMS}
     for grid in (BlockGrid(scale, context) for scale in (1, 2, 3) for context in (1, 2)):
         name = f"locus-x{grid.scale}" + (f"-c{grid.context}" if grid.context > 1 else "")
         if name in published.CHECKSUMS:
             weights = published.published("locus", grid)
-            assert len(np.unique(weights[published.VOLUMES])) > 1
+            prints = weights[published.VOLUMES]
+            assert len(np.unique(prints, axis=0)) == len(prints) > 1
 
 
 def test_another_file_of_the_same_name_is_refused(folder: Path) -> None:
@@ -72,10 +73,10 @@ def test_published_files_take_half_of_the_space(folder: Path) -> None:
     assert packed < 0.55 * trained
 
 
-def test_weights_without_digests_of_their_volumes_are_not_published(folder: Path) -> None:
+def test_weights_without_prints_of_their_volumes_are_not_published(folder: Path) -> None:
     weights = {name: array for name, array in fitted(training_of()).items() if name != published.VOLUMES}
     save_bundle(folder / "bare.safetensors", weights, ORIGIN)
-    with pytest.raises(DataError, match="no digests of its training volumes"):
+    with pytest.raises(DataError, match="no prints of its training volumes"):
         published.publish(folder / "bare.safetensors", folder / "other.safetensors")
 
 
@@ -90,6 +91,16 @@ def test_a_board_that_may_test_the_training_volumes_is_refused(folder: Path) -> 
     fewer = dataclasses.replace(training, train=training.train.take(rows))
     with pytest.raises(DataError, match=r"1 of the 3 volumes .* may be its test volumes"):
         fitted(fewer, published=True)
+
+
+def test_volumes_that_differ_in_their_last_digits_only_are_the_same(folder: Path) -> None:
+    training = training_of()
+    noise = np.random.default_rng(0).uniform(-1e-4, 1e-4, training.volumes.shape).astype(np.float32)
+    prints = published.volume_prints(training.volumes)
+    again = published.volume_prints(training.volumes + noise)
+    for row in range(len(prints)):
+        assert published.among(again[row : row + 1], prints[row : row + 1]).all()
+        assert not published.among(again[row : row + 1], np.delete(prints, row, axis=0)).any()
 
 
 def test_a_size_without_weights_is_refused_with_those_that_exist(folder: Path) -> None:
