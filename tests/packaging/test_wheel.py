@@ -35,6 +35,7 @@ def test_the_wheel_contains_the_files_that_commands_read(wheel: Path) -> None:
         "pages/templates",
         "submissions/templates",
         "tasks/atom/panels/templates",
+        "tasks/atom/weights",
     ):
         files = [path for path in (ROOT / "atombench" / folder).rglob("*") if path.is_file()]
         assert files

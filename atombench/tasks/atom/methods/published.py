@@ -1,8 +1,8 @@
 """Published weights: bundles in the package, with which a method answers without a training.
 
 A board must not test the volumes that they were trained on. A bundle therefore holds coarse prints of its training volumes: if
-some of them are training volumes of the board, all must be, because the others may be its test volumes. Prints are compared with
-a tolerance, because volumes that are made on another machine may differ in their last digits.
+some of them are training volumes of the board, all must be, because the others may be its test volumes. Prints are compared
+with a tolerance, because volumes that are made on another machine may differ in their last digits.
 """
 
 from __future__ import annotations
