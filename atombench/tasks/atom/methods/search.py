@@ -5,7 +5,7 @@
    then moved and tilted in ever smaller steps.
 2. Queries may be turned and mirrored first, as sections are on a slide.
 3. The best poses may be registered by Mattes mutual information. A result is kept if the measure's own score does not fall.
-4. The scores of boxes are sums of probabilities of the best poses, calibrated on validation sections.
+4. The scores of boxes are sums of probabilities of the best poses, calibrated on clean and damaged validation sections.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class SearchOptions(contract.Options):
     refinement: Literal["none", "mattes"] = Field(default="none", description="registration of the best poses")
     starts: int = Field(default=16, ge=1, description="poses of each section that are refined")
     poses: int = Field(default=128, ge=1, description="poses of each section from which scores of boxes are derived")
-    damage: int = Field(default=0, ge=0, le=5, description="highest severity of damage; validation sections have half of it")
+    damage: int = Field(default=0, ge=0, le=5, description="half of it is the severity of damage of the calibration's sections")
     val_sections: int = Field(default=256, ge=1, description="validation sections for the calibration")
 
 
@@ -62,24 +62,27 @@ class Search:
         self.options = options
 
     def fit(self, training: Training, resources: contract.Resources) -> contract.Weights:
-        """Return the calibration, fitted to validation sections: temperature, doubt and share."""
-        feed = SectionFeed(training.volumes, training.val, training.grid, "cpu", self.options.damage)
-        batch = feed.fixed(self.options.val_sections, "search calibration")
-        volumes, index, pixels = (tensor.numpy() for tensor in (batch.volumes, batch.volume_index, batch.pixels))
-        queries = Queries(training.grid, training.gathering, volumes, index, pixels)
-        found = [(scores, boxes) for _, _, scores, boxes in self._searched(queries, resources)]
-        scores, boxes = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        calibration = calibrated(scores, boxes, batch.labels.boxes.numpy())
+        """Return the calibration, fitted to clean and damaged validation sections: temperature, doubt and share."""
+        found, correct = [], []
+        for damage in sorted({0, self.options.damage}):
+            feed = SectionFeed(training.volumes, training.val, training.grid, "cpu", damage)
+            batch = feed.fixed(self.options.val_sections, "search calibration")
+            volumes, index, pixels = (tensor.numpy() for tensor in (batch.volumes, batch.volume_index, batch.pixels))
+            queries = Queries(training.grid, training.gathering, volumes, index, pixels)
+            found += [(evidence, boxes) for _, _, evidence, boxes in self._searched(queries, resources)]
+            correct.append(batch.labels.boxes.numpy())
+        evidence, boxes = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        calibration = calibrated(evidence, boxes, np.concatenate(correct))
         return {name: np.array([value]) for name, value in vars(calibration).items()}
 
     def predict(self, weights: contract.Weights, queries: Queries, resources: contract.Resources) -> contract.Answers:
         """Search every volume and return probabilities of boxes, and the best poses."""
         calibration = Calibration(*(float(weights[field.name][0]) for field in fields(Calibration)))
         centres, normals, boxes = [], [], []
-        for best_centres, best_normals, scores, inside in self._searched(queries, resources):
+        for best_centres, best_normals, evidence, inside in self._searched(queries, resources):
             centres.append(best_centres)
             normals.append(best_normals)
-            boxes.append(posterior(scores, inside, calibration).astype(np.float32))
+            boxes.append(posterior(evidence, inside, calibration).astype(np.float32))
         return contract.Answers(
             boxes=np.concatenate(boxes),
             centres=np.concatenate(centres),
@@ -91,7 +94,7 @@ class Search:
     def _searched(
         self, queries: Queries, resources: contract.Resources
     ) -> Iterator[tuple[Array, Array, Array, NDArray[np.bool_]]]:
-        """Yield the best centres and normals (Q, 3) of each volume's queries, and scores and boxes of their best poses."""
+        """Yield the best centres and normals (Q, 3) of each volume's queries, and evidence and boxes of their best poses."""
         torch.set_num_threads(resources.threads)
         search = self._search(queries.grid, queries.gathering, resources)
         for volume, voxels in enumerate(tracked(queries.volumes, len(queries.volumes), "search", "volume")):
@@ -99,8 +102,9 @@ class Search:
             if rows.start == rows.stop:
                 continue
             poses = search.best(voxels, queries.pixels[rows])
-            centres, normals, scores = (values.cpu().numpy() for values in (poses.centres, poses.normals, poses.scores))
-            yield centres[:, 0], normals[:, 0], scores, boxes_of(centres, normals, queries.grid)
+            evidence = search.evidence(queries.pixels[rows], poses).cpu().numpy()
+            centres, normals = poses.centres.cpu().numpy(), poses.normals.cpu().numpy()
+            yield centres[:, 0], normals[:, 0], evidence, boxes_of(centres, normals, queries.grid)
 
     def _search(self, grid: BlockGrid, gathering: str, resources: contract.Resources) -> PoseSearch:
         options, coarse = self.options, grid.scale > 1

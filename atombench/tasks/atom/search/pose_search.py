@@ -21,6 +21,8 @@ from atombench.tasks.atom.search.mattes import Mattes
 from atombench.tasks.atom.search.refinement import Judge, refined
 from atombench.tasks.atom.search.turns import turned
 
+FLOOR = 1e-4  # added to the shortfall of scores, relative to their size, so that evidence is finite
+
 
 @dataclass(frozen=True)
 class PoseSearch:
@@ -53,8 +55,7 @@ class PoseSearch:
     def best(self, volume: NDArray[np.float32], pixels: NDArray[np.float32]) -> BestPoses:
         """Return the best poses of queries (Q, W, W) in a volume (E, E, E)."""
         device, grid = self.lattices.device, self.lattices.grid
-        queries = turned(torch.from_numpy(pixels).to(device), self.turns, self.mirrored)  # (T, Q, W, W)
-        features = self.measure.features(queries.flatten(0, 1).double()).reshape(*queries.shape[:2], -1)
+        queries, features = self._turned(pixels)
         judge = Judge(torch.from_numpy(volume).to(device), grid, self.measure, features, self.tissue_only)
         poses = self._candidates(volume, queries)
         if self.tilts or self.lattices.spacing > 1:
@@ -64,6 +65,26 @@ class PoseSearch:
         if self.mattes:
             poses = poses.replaced(_registered(poses.first(self.starts), judge, Mattes(volume, grid), queries))
         return poses
+
+    def evidence(self, pixels: NDArray[np.float32], poses: BestPoses) -> Tensor:
+        """Return the log-likelihood of poses of queries (Q, W, W), up to a factor and a constant; float64 (Q, K).
+
+        It is minus the logarithm of how much the score falls short of the greatest possible one, as if this was the variance
+        of an unknown noise. The same factor thus serves undamaged queries, where an exact match outweighs all other poses, and
+        damaged ones, where many poses are about as similar.
+        """
+        queries, features = self._turned(pixels)
+        rows = torch.arange(queries.shape[1], device=features.device)[:, None]
+        ceilings, sizes = (
+            values(features.flatten(0, 1)).reshape(queries.shape[:2])[poses.turns, rows]
+            for values in (self.measure.ceilings, self.measure.sizes)
+        )
+        return -(((ceilings - poses.scores) / sizes).clamp(min=0) + FLOOR).log()
+
+    def _turned(self, pixels: NDArray[np.float32]) -> tuple[Tensor, Tensor]:
+        """Return turned queries (T, Q, W, W), and their features, float64 (T, Q, F)."""
+        queries = turned(torch.from_numpy(pixels).to(self.lattices.device), self.turns, self.mirrored)
+        return queries, self.measure.features(queries.flatten(0, 1).double()).reshape(*queries.shape[:2], -1)
 
     def _candidates(self, volume: NDArray[np.float32], queries: Tensor) -> BestPoses:
         """Return the best candidates for turned queries (T, Q, W, W)."""

@@ -12,6 +12,7 @@ from atombench.tasks.atom.geometry import BOXES, BlockGrid, plane
 Array = NDArray[np.float64]
 TINY = 1e-12
 TEMPERATURES = np.geomspace(1e-5, 1e3, 65)
+LIMITS = np.linspace(0, 1, 21)  # quantiles of best scores
 DOUBTS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
 
@@ -21,13 +22,21 @@ class Calibration:
 
     Attributes:
         temperature: difference of scores that makes a pose less likely by a factor of e.
-        doubt: probability that none of the best poses is near the true one.
+        doubt: probability that none of the best poses is near the true one, for queries whose best score is at most `limit`.
         share: probability of each box in that case: the share of correct boxes.
+        limit: best score that sets queries with good matches apart.
+        good_doubt: as `doubt`, for queries with a better score.
     """
 
     temperature: float
     doubt: float
     share: float
+    limit: float
+    good_doubt: float
+
+    def doubts(self, scores: Array) -> Array:
+        """Return the doubt of each query, given the scores of its poses (Q, K); (Q, 1)."""
+        return np.where(scores.max(axis=1, keepdims=True) > self.limit, self.good_doubt, self.doubt)
 
 
 def boxes_of(centres: Array, normals: Array, grid: BlockGrid) -> NDArray[np.bool_]:
@@ -55,8 +64,9 @@ def posterior(scores: Array, boxes: NDArray[np.bool_], calibration: Calibration)
         boxes: from `boxes_of`, (Q, K, 729).
         calibration: from `calibrated`.
     """
-    within = np.minimum(_within(scores, boxes, calibration.temperature), 1)
-    return (1 - calibration.doubt) * within + calibration.doubt * calibration.share
+    within, doubts = np.minimum(_within(scores, boxes, calibration.temperature), 1), calibration.doubts(scores)
+    mixed: Array = (1 - doubts) * within + doubts * calibration.share
+    return mixed
 
 
 def _within(scores: Array, boxes: NDArray[np.bool_], temperature: float) -> Array:
@@ -68,21 +78,30 @@ def _within(scores: Array, boxes: NDArray[np.bool_], temperature: float) -> Arra
     return np.stack([weight @ inside for weight, inside in zip(weights, boxes, strict=True)])
 
 
-def negative_log_likelihood(probabilities: Array, correct: NDArray[np.bool_]) -> float:
-    """Return the mean over queries of -log P(labels), taking the labels of boxes as independent; both (Q, 729).
+def negative_log_likelihood(probabilities: Array, correct: NDArray[np.bool_]) -> Array:
+    """Return -log P(labels) of each query, taking the labels of boxes as independent; both (Q, 729), result (Q,).
 
-    It is least for the true probabilities of the boxes.
+    Its mean is least for the true probabilities of the boxes.
     """
     likelihood = np.where(correct, probabilities, 1 - probabilities)
-    return float(-np.log(np.clip(likelihood, TINY, None)).sum(axis=1).mean())
+    losses: Array = -np.log(np.clip(likelihood, TINY, None)).sum(axis=1)
+    return losses
 
 
 def calibrated(scores: Array, boxes: NDArray[np.bool_], correct: NDArray[np.bool_]) -> Calibration:
     """Return the calibration with the least negative log-likelihood of the labels (Q, 729); the first of equal ones."""
-    share, trials = float(correct.mean()), []
+    share, best = float(correct.mean()), scores.max(axis=1)
+    finite = best[np.isfinite(best)]
+    limits = np.unique(np.quantile(finite, LIMITS)) if len(finite) else np.zeros(1)
+    trials = []
     for temperature in TEMPERATURES:
         within = np.minimum(_within(scores, boxes, temperature), 1)
-        for doubt in DOUBTS:
-            loss = negative_log_likelihood((1 - doubt) * within + doubt * share, correct)
-            trials.append((loss, Calibration(float(temperature), doubt, share)))
+        losses = np.stack(
+            [negative_log_likelihood((1 - doubt) * within + doubt * share, correct) for doubt in DOUBTS]
+        )  # (D, Q)
+        for limit in limits:
+            parts = [losses[:, chosen].sum(axis=1) for chosen in (best <= limit, best > limit)]
+            doubt, good_doubt = (DOUBTS[part.argmin()] for part in parts)
+            loss = float(parts[0].min() + parts[1].min())
+            trials.append((loss, Calibration(float(temperature), doubt, share, float(limit), good_doubt)))
     return min(trials, key=lambda trial: trial[0])[1]

@@ -12,13 +12,14 @@ from atombench.tasks.atom.manifest import Manifest, make_manifest
 from atombench.tasks.atom.metrics import make_truth, score
 from atombench.tasks.atom.poses import pose_errors, pose_scores
 from atombench.tasks.atom.queries import Queries, make_queries, query_order
+from atombench.tasks.atom.search.posterior import Calibration
 from atombench.tasks.atom.task import ATOM
 from atombench.tasks.atom.training import make_training
 from atombench.volumes.curated import Curated
 from tests.conftest import textured, volume_set
 
 RESOURCES = Resources(seed=1)
-WEIGHTS = {"temperature": np.array([0.01]), "doubt": np.array([0.01]), "share": np.array([0.01])}
+WEIGHTS = {name: np.array([value]) for name, value in vars(Calibration(0.1, 0.01, 0.01, 0.0, 0.01)).items()}
 build = ATOM.registry.build
 
 

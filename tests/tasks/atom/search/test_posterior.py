@@ -1,5 +1,7 @@
 """Probabilities of boxes: sums over poses, against a naive loop; the calibration finds the temperature of simulated scores."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -28,7 +30,7 @@ def test_boxes_of_poses_are_their_labels(grid: BlockGrid) -> None:
 def test_probabilities_are_sums_over_poses_mixed_with_the_share() -> None:
     centres, normals = poses(3, 4)
     boxes, scores = boxes_of(centres, normals, GRID), np.random.default_rng(1).normal(size=(3, 4))
-    found = posterior(scores, boxes, Calibration(temperature=0.5, doubt=0.2, share=0.01))
+    found = posterior(scores, boxes, Calibration(temperature=0.5, doubt=0.2, share=0.01, limit=9.0, good_doubt=0.5))
     for query in range(3):
         weights = [np.exp(score / 0.5) for score in scores[query]]
         for box in range(BOXES):
@@ -36,11 +38,25 @@ def test_probabilities_are_sums_over_poses_mixed_with_the_share() -> None:
             assert found[query, box] == pytest.approx(0.8 * total / sum(weights) + 0.2 * 0.01)
 
 
+def test_queries_with_good_matches_have_a_doubt_of_their_own() -> None:
+    rng, queries = np.random.default_rng(0), 200
+    centres, normals = poses(queries, 4)
+    boxes, scores = boxes_of(centres, normals, GRID), rng.normal(size=(queries, 4))
+    good = np.arange(queries) < 80
+    scores[good, 0] += 20
+    correct = np.where(good[:, None], boxes[:, 0], boxes[rng.permutation(queries), 0])  # the others say nothing
+    found = calibrated(scores, boxes, correct)
+    assert scores[~good].max() <= found.limit < scores[good, 0].min()
+    assert found.good_doubt < 0.05
+    assert found.doubt > 0.5
+    np.testing.assert_array_equal(found.doubts(scores)[:, 0], np.where(good, found.good_doubt, found.doubt))
+
+
 def test_queries_without_candidates_have_finite_probabilities() -> None:
     scores = np.array([[-np.inf, -np.inf], [-1.0, -np.inf]])
     boxes = np.zeros((2, 2, BOXES), bool)
     boxes[:, 0, 3] = boxes[:, 1, 4] = True
-    found = posterior(scores, boxes, Calibration(1e-5, 0.0, 0.0))
+    found = posterior(scores, boxes, Calibration(1e-5, 0.0, 0.0, 0.0, 0.0))
     np.testing.assert_allclose(found[:, 3:5], [[0.5, 0.5], [1, 0]])
 
 
@@ -59,7 +75,7 @@ def test_the_calibration_finds_temperature_and_doubt_of_simulated_scores() -> No
     assert 0.2 < found.temperature < 0.9
     assert found.share == pytest.approx(correct.mean())
     losses = [
-        negative_log_likelihood(posterior(scores, boxes, Calibration(temperature, found.doubt, found.share)), correct)
+        negative_log_likelihood(posterior(scores, boxes, replace(found, temperature=temperature)), correct).mean()
         for temperature in (found.temperature, 1e-5, 1e3)
     ]
     assert losses[0] < min(losses[1:])
