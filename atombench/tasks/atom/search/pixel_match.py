@@ -1,4 +1,4 @@
-"""Best match of pixels: the search by sums of squared differences; at scales above 1, close matches are refined."""
+"""Best match of pixels: the search by sums of squared differences, of which close ones are refined."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from atombench.tasks.atom.search.refinement import Judge, refined, tilts_between
 
 Array = NDArray[np.float64]
 POSES, STARTS = 64, 8  # poses of each query that are compared by all pixels, and that are refined
+EXACT = 1e-6  # difference of matches that cannot be improved
 CLOSE = 0.7  # a match is close if the difference is at most this share of the standard deviation of the query's pixels
 
 
@@ -43,7 +44,7 @@ class PixelMatch:
 
     Attributes:
         search: search for the first poses, without refinement.
-        tilts: angles of refinement in radians, largest first; none at scale 1, where all distinct normals are compared.
+        tilts: angles of refinement in radians, largest first.
     """
 
     search: PoseSearch
@@ -66,15 +67,16 @@ class PixelMatch:
             mattes=False,
             threads=threads,
         )
-        return PixelMatch(search, tilts_between(orientations) if coarse else ())
+        return PixelMatch(search, tilts_between(orientations))
 
     def best(self, volume: NDArray[np.float32], pixels: NDArray[np.float32]) -> Matches:
-        """Return the best matches of queries (Q, W, W) in a volume (E, E, E); only close ones are refined."""
+        """Return the best matches of queries (Q, W, W) in a volume (E, E, E); close ones are refined unless they are exact."""
         poses = self.search.best(volume, pixels)
         centres, normals, scores = poses.centres[:, 0], poses.normals[:, 0], poses.scores[:, 0]
         spread = torch.from_numpy(pixels.std(axis=(1, 2))).to(scores.device)
-        close = (_differences(scores, pixels) <= CLOSE * spread).nonzero()[:, 0]
-        if self.tilts and len(close):
+        differences = _differences(scores, pixels)
+        close = ((differences <= CLOSE * spread) & (differences > EXACT)).nonzero()[:, 0]
+        if len(close):
             better = self._refined(poses.first(STARTS), close, volume, pixels)
             for values, new in ((centres, better.centres), (normals, better.normals), (scores, better.scores)):
                 values[close] = new[:, 0]
