@@ -73,7 +73,7 @@ class LocusOptions(NetworkOptions):
     poses: int = Field(default=64, ge=1, description="poses of each section from which scores of boxes are derived")
     starts: int = Field(default=8, ge=1, description="poses of each section that are refined")
     published: bool = Field(default=False, description="use the published weights instead of training")
-    match: int = Field(default=100, ge=1, description="normals of the search for exact matches; times 5 at scale 1")
+    match: int = Field(default=100, ge=1, description="normals of the search for exact matches; times 10 at scale 1")
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ class Locus(TrainedMethod):
         normals = torch.from_numpy(known_normals("tissue", options.orientations)).float().to(device)
         search = FeatureSearch(grid, normals, options.poses, options.starts)
         cells = torch.from_numpy(every_position(grid, grid.scale)).to(device)
-        count = options.match * (5 if grid.scale == 1 else 1)
+        count = options.match * (10 if grid.scale == 1 else 1)
         match = PixelMatch.of(grid, queries.gathering, count, device, resources.threads)
         for volume, voxels in enumerate(tracked(queries.volumes, len(queries.volumes), "locate", "volume")):
             pixels = queries.pixels[queries.of_volume(volume)]
