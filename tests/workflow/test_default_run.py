@@ -48,7 +48,7 @@ def test_the_default_run_writes_results_of_controls_and_networks_with_seeds_and_
     primary = table[(table["protocol"] == "strict") & (table["metric"] == "fine_recall@1")]
     for gathering, condition in BOARDS:
         here = primary[(primary["gathering"] == gathering) & (primary["condition"] == condition)].set_index(["method", "seed"])
-        for method in ("random", "section-only", "volume-only", "oracle-coarse", "regismcan-released", "regismcan", "locus"):
+        for method in ("random", "section-only", "volume-only", "oracle-coarse", "regismcan-released", "regismcan"):
             for seed in ("1", "2", "all"):
                 row = here.loc[(method, seed)]
                 assert row["ci_low"] <= row["value"] <= row["ci_high"]
