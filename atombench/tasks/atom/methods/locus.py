@@ -18,7 +18,7 @@ arXiv 1807.03748), slice-to-volume registration by networks (Xu et al., SVoRT, M
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
@@ -150,7 +150,7 @@ class Locus(TrainedMethod):
             DataError: the weights do not match the options.
         """
         network = self._loaded(weights, queries.grid, resources)
-        calibration = Calibration(*(float(weights[CALIBRATION + field.name][0]) for field in fields(Calibration)))
+        calibration = Calibration.of(weights, CALIBRATION)
         limit, centres, normals, boxes = float(weights[MATCH][0]), [], [], []
         for found in self._located(network, queries, resources):
             matches = found.matches

@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -77,7 +76,7 @@ class Search:
 
     def predict(self, weights: contract.Weights, queries: Queries, resources: contract.Resources) -> contract.Answers:
         """Search every volume and return probabilities of boxes, and the best poses."""
-        calibration = Calibration(*(float(weights[field.name][0]) for field in fields(Calibration)))
+        calibration = Calibration.of(weights)
         centres, normals, boxes = [], [], []
         for best_centres, best_normals, evidence, inside in self._searched(queries, resources):
             centres.append(best_centres)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
+from atombench.errors import DataError
 from atombench.tasks.atom.geometry import BOXES, BlockGrid, plane
 
 Array = NDArray[np.float64]
@@ -33,6 +35,19 @@ class Calibration:
     share: float
     limit: float
     good_doubt: float
+
+    @staticmethod
+    def of(weights: Mapping[str, NDArray[np.generic]], prefix: str = "") -> Calibration:
+        """Return the calibration that is stored among weights.
+
+        Raises:
+            DataError: it is not complete, as in weights of an older version.
+        """
+        names = {field.name: prefix + field.name for field in fields(Calibration)}
+        if missing := [name for name in names.values() if name not in weights]:
+            msg = f"the weights have no {', '.join(missing)}; train again"
+            raise DataError(msg)
+        return Calibration(**{field: float(np.asarray(weights[name]).ravel()[0]) for field, name in names.items()})
 
     def doubts(self, scores: Array) -> Array:
         """Return the doubt of each query, given the scores of its poses (Q, K); (Q, 1)."""

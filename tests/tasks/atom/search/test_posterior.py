@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from atombench.errors import DataError
 from atombench.tasks.atom.geometry import BOXES, BlockGrid, section_points
 from atombench.tasks.atom.labels import label_sections
 from atombench.tasks.atom.search.posterior import Calibration, boxes_of, calibrated, negative_log_likelihood, posterior
@@ -50,6 +51,15 @@ def test_queries_with_good_matches_have_a_doubt_of_their_own() -> None:
     assert found.good_doubt < 0.05
     assert found.doubt > 0.5
     np.testing.assert_array_equal(found.doubts(scores)[:, 0], np.where(good, found.good_doubt, found.doubt))
+
+
+def test_a_calibration_is_read_from_weights_and_an_incomplete_one_refused() -> None:
+    calibration = Calibration(0.5, 0.2, 0.01, 9.0, 0.5)
+    weights = {f"my/{name}": np.array([value]) for name, value in vars(calibration).items()}
+    assert Calibration.of(weights, "my/") == calibration
+    del weights["my/limit"]
+    with pytest.raises(DataError, match="no my/limit; train again"):
+        Calibration.of(weights, "my/")
 
 
 def test_queries_without_candidates_have_finite_probabilities() -> None:
