@@ -69,3 +69,16 @@ def test_a_step_of_muon_is_nearly_orthogonal_and_as_large_as_one_of_adamw(shape:
     values = torch.linalg.svdvals(change)
     assert values.max() < 2 * values.min()
     assert float(change.square().mean().sqrt()) == pytest.approx(0.1 * 0.2, rel=0.35)  # of AdamW: 0.2 to 0.4 rates
+
+
+def test_steps_are_those_of_torch() -> None:
+    ours, theirs = nn.Linear(8, 24, bias=False), nn.Linear(8, 24, bias=False)
+    theirs.load_state_dict(ours.state_dict())
+    muon = torch.optim.Muon(theirs.parameters(), lr=0.1, weight_decay=0.5, adjust_lr_fn="match_rms_adamw")
+    (own, _) = optimizers_of(ours, schedule("muon", decay=0.5))
+    for seed in range(3):
+        gradient = torch.randn(24, 8, generator=torch.Generator().manual_seed(seed))
+        ours.weight.grad, theirs.weight.grad = gradient, gradient.clone()
+        own.step()
+        muon.step()
+    torch.testing.assert_close(ours.weight, theirs.weight, rtol=0, atol=2e-3)  # torch's orthogonalises in bfloat16
