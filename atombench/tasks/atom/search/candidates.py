@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import max_pool3d
 
 from atombench.tasks.atom.geometry import BlockGrid, lattice, section_points
 from atombench.tasks.atom.uniform import TISSUE
@@ -161,18 +162,34 @@ class Candidates:
     def __init__(self, volume: NDArray[np.float32], lattices: Lattices, tissue_only: bool) -> None:
         self.lattices, self.tissue_only = lattices, tissue_only
         self.voxels = torch.from_numpy(np.pad(volume, lattices.margin).ravel()).to(lattices.device)
-        self.numbers = torch.arange(len(lattices.centres), device=lattices.device)
+        self.numbers = self._numbers(torch.from_numpy(volume).to(lattices.device))
 
-    def sections(self, orientation: int, positions: slice | Tensor) -> tuple[Tensor, Tensor]:
-        """Return the candidates of one orientation at some positions.
+    def __len__(self) -> int:
+        """Return the number of positions that are compared."""
+        return len(self.numbers)
+
+    def _numbers(self, volume: Tensor) -> Tensor:
+        """Return the numbers of all positions, or of those that some tissue is near enough to be shown, if there are any."""
+        lattices = self.lattices
+        if self.tissue_only:
+            reach = int((4 * lattices.grid.scale - 1) / np.sqrt(2) + 0.5)  # along one axis, of a corner of the core
+            tissue = (volume > BACKGROUND).float()[None]
+            near = max_pool3d(tissue, 2 * reach + 1, stride=1, padding=reach)[0]
+            shown = near[tuple(lattices.coordinates.T)].nonzero()[:, 0]
+            if len(shown):
+                return shown
+        return torch.arange(len(lattices.centres), device=lattices.device)
+
+    def sections(self, orientation: int, part: slice) -> tuple[Tensor, Tensor]:
+        """Return the candidates of one orientation at some of the compared positions.
 
         Returns:
             Pixels float32 (n, W / spacing, W / spacing) and the numbers of their positions (n,), ascending.
         """
         lattices = self.lattices
-        core, index = lattices.core, lattices.voxels(orientation, positions)
+        numbers = self.numbers[part]
+        core, index = lattices.core, lattices.voxels(orientation, numbers)
         pixels = self.voxels.index_select(0, index.ravel()).reshape(index.shape)
-        numbers = self.numbers[positions]
         if self.tissue_only:
             judged = pixels if core is None else pixels[:, core]
             shown = (show_tissue(judged) if lattices.spacing == 1 else may_show_tissue(judged)).nonzero()[:, 0]
@@ -182,11 +199,18 @@ class Candidates:
 
 def show_tissue(pixels: Tensor) -> Tensor:
     """Return which cores (n, P) show tissue, as `atombench.tasks.atom.uniform.show_tissue` does for arrays; bool (n,)."""
-    tissue = (pixels > BACKGROUND).view(torch.uint8)  # sums of bytes are several times faster than those of booleans
-    enough = tissue.sum(dim=1, dtype=torch.int32) >= TISSUE * pixels.shape[1]
-    return enough & (pixels.amax(dim=1) > pixels.amin(dim=1))
+    shown = _share_of_tissue(pixels) >= TISSUE
+    rows = (shown & (pixels[:, 0] == pixels[:, -1])).nonzero()[:, 0]  # few, so that only few are compared throughout
+    shown[rows] = (pixels[rows] != pixels[rows, :1]).any(dim=1)
+    return shown
 
 
 def may_show_tissue(pixels: Tensor) -> Tensor:
     """Return which cores may show tissue, judged by some of their pixels (n, P); bool (n,)."""
-    return (pixels > BACKGROUND).float().mean(dim=1) >= TISSUE / 2
+    return _share_of_tissue(pixels) >= TISSUE / 2
+
+
+def _share_of_tissue(pixels: Tensor) -> Tensor:
+    """Return the share of the pixels (n, P) that are tissue, (n,); a product is several times faster than a mean."""
+    tissue = (pixels > BACKGROUND).float()
+    return tissue @ tissue.new_ones(pixels.shape[1]) / pixels.shape[1]

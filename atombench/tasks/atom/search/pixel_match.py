@@ -25,16 +25,18 @@ CLOSE = 0.7  # a match is close if the difference is at most this share of the s
 
 @dataclass(frozen=True)
 class Matches:
-    """Best match of Q queries.
+    """Best matches of Q queries, the best first.
 
     Attributes:
-        centres: (Q, 3) voxels.
-        normals: (Q, 3).
-        differences: root mean squared differences of pixels, (Q,); infinite if no candidate shows tissue.
+        centres: (Q, M, 3), voxels.
+        normals: (Q, M, 3).
+        evidence: log-likelihood, see `PoseSearch.evidence`, (Q, M).
+        differences: root mean squared differences of pixels of the best match, (Q,); infinite if no candidate shows tissue.
     """
 
     centres: Array
     normals: Array
+    evidence: Array
     differences: Array
 
 
@@ -72,23 +74,23 @@ class PixelMatch:
     def best(self, volume: NDArray[np.float32], pixels: NDArray[np.float32]) -> Matches:
         """Return the best matches of queries (Q, W, W) in a volume (E, E, E); close ones are refined unless they are exact."""
         poses = self.search.best(volume, pixels)
-        centres, normals, scores = poses.centres[:, 0], poses.normals[:, 0], poses.scores[:, 0]
-        spread = torch.from_numpy(pixels.std(axis=(1, 2))).to(scores.device)
-        differences = _differences(scores, pixels)
+        spread = torch.from_numpy(pixels.std(axis=(1, 2))).to(poses.scores.device)
+        differences = _differences(poses.scores[:, 0], pixels)
         close = ((differences <= CLOSE * spread) & (differences > EXACT)).nonzero()[:, 0]
         if len(close):
-            better = self._refined(poses.first(STARTS), close, volume, pixels)
-            for values, new in ((centres, better.centres), (normals, better.normals), (scores, better.scores)):
-                values[close] = new[:, 0]
-        return Matches(centres.cpu().numpy(), normals.cpu().numpy(), _differences(scores, pixels).cpu().numpy())
+            better = self._refined(poses, close, volume, pixels)
+            for values, new in zip(vars(poses).values(), vars(better).values(), strict=True):
+                values[close] = new
+        found = (poses.centres, poses.normals, self.search.evidence(pixels, poses), _differences(poses.scores[:, 0], pixels))
+        return Matches(*(values.cpu().numpy() for values in found))
 
     def _refined(self, poses: BestPoses, rows: Tensor, volume: NDArray[np.float32], pixels: NDArray[np.float32]) -> BestPoses:
-        """Return the refined poses of some queries, the best first."""
+        """Return the poses of some queries after refinement of the first, in the order of their scores."""
         lattices, measure = self.search.lattices, self.search.measure
         features = measure.features(torch.from_numpy(pixels).to(rows.device)[rows].double())[None]
         judge = Judge(torch.from_numpy(volume).to(rows.device), lattices.grid, measure, features, self.search.tissue_only)
-        first = judge.judged(BestPoses(*(values[rows] for values in vars(poses).values())))
-        return first.replaced(refined(first, judge, self.tilts))
+        found = judge.judged(BestPoses(*(values[rows] for values in vars(poses).values())))
+        return found.replaced(refined(found.first(STARTS), judge, self.tilts))
 
 
 def _differences(scores: Tensor, pixels: NDArray[np.float32]) -> Tensor:

@@ -14,7 +14,8 @@ from atombench.tasks.atom.degradation.step import Damaged
 from atombench.tasks.atom.geometry import BlockGrid, lattice
 from atombench.tasks.atom.learning.drawn_feed import DrawnFeed, quarter_turns
 from atombench.tasks.atom.manifest import make_manifest
-from atombench.tasks.atom.methods.locus import Locus, trusted_difference
+from atombench.tasks.atom.methods.locus import Locus
+from atombench.tasks.atom.methods.locus_calibration import trusted_difference
 from atombench.tasks.atom.methods.locus_network import ANCHORS, LocusNetwork
 from atombench.tasks.atom.queries import make_queries, query_order
 from atombench.tasks.atom.search.feature_search import FeatureSearch

@@ -33,9 +33,10 @@ def test_sections_of_the_volume_are_matched_better_by_refinement_and_others_not_
     first = matched()
     assert (refined.differences <= first.differences + 1e-9).all()
     assert refined.differences[:COUNT].mean() < 0.7 * first.differences[:COUNT].mean()
-    assert np.median(np.linalg.norm(refined.centres[:COUNT] - centres, axis=1)) < 1
-    for name in ("centres", "normals", "differences"):
+    assert np.median(np.linalg.norm(refined.centres[:COUNT, 0] - centres, axis=1)) < 1
+    for name in ("centres", "normals", "evidence", "differences"):
         np.testing.assert_array_equal(getattr(refined, name)[COUNT:], getattr(first, name)[COUNT:])
-    again = cut_sections(volume, index, refined.centres[:COUNT], refined.normals[:COUNT], 2, context=context).pixels
+    assert (np.diff(refined.evidence, axis=1) <= 0).all()
+    again = cut_sections(volume, index, refined.centres[:COUNT, 0], refined.normals[:COUNT, 0], 2, context=context).pixels
     difference = np.sqrt(((again.reshape(pixels.shape) - pixels) ** 2).mean(axis=(1, 2)))
     np.testing.assert_allclose(refined.differences[:COUNT], difference, atol=1e-6)
