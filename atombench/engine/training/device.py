@@ -49,6 +49,13 @@ def autocast(device: str, precision: Precision) -> AbstractContextManager[object
     return torch.autocast(kind, dtype=torch.bfloat16)
 
 
+def is_emulated(device: str, precision: Precision) -> bool:
+    """Return whether the device has no instructions for a precision, which then takes many times as long as float32."""
+    capabilities = torch.cpu.get_capabilities()
+    native = any(capabilities.get(name) for name in ("amx_bf16", "avx512_bf16", "bf16"))
+    return precision == "bfloat16" and device == "cpu" and not native
+
+
 @contextmanager
 def keyed_torch(device: str, deterministic: bool) -> Iterator[None]:
     """Restore the global generators and the determinism setting of torch after the block."""

@@ -21,7 +21,7 @@ from torch import Tensor
 from atombench import streams
 from atombench.engine.training.checkpoint import Checkpoint
 from atombench.engine.training.curve import Curve
-from atombench.engine.training.device import autocast, keyed_torch
+from atombench.engine.training.device import autocast, is_emulated, keyed_torch
 from atombench.engine.training.interrupts import Interrupts
 from atombench.engine.training.optimizers import optimizers_of
 from atombench.engine.training.schedule import Schedule
@@ -105,6 +105,8 @@ class TrainingLoop:
     ) -> None:
         self.network, self.schedule, self.seed, self.checkpoint = network, schedule, seed, checkpoint
         self.course, self.device = course, course.device
+        if is_emulated(self.device, schedule.precision):
+            logger.warning("this processor only emulates bfloat16, which is slow; precision: float32 is faster")
         self.optimizers = optimizers_of(network, schedule)
         self.state, self.kept = State(), weights_of(network)
         self._resume()
