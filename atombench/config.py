@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, TypeAdapter
 
+from atombench.engine.entry import Entry
 from atombench.engine.method_name import MethodName
 from atombench.errors import ConfigError, unknown_name
 from atombench.io.paths import DATASETS
@@ -87,10 +88,10 @@ class RunConfig(BaseModel):
 
     def _of_board(self, board: Board, block: Block) -> Iterator[Run]:
         task = find_task(board.task)
-        for method, condition in product(self.methods_of(task), block.conditions):
+        for (method, options), condition in product(self.methods_of(task).items(), block.conditions):
             entry = task.registry.entry(method)
             name = f"{method}@{block.trained_on}" if block.trained_on and entry.needs_training else method
-            for seed in self.seeds if entry.seeded else self.seeds[:1]:
+            for seed in self._seeds(entry, options):
                 yield Run.of(board, name, seed, condition)
 
     def _transferred(self) -> Iterator[Run]:
@@ -99,9 +100,14 @@ class RunConfig(BaseModel):
             if board.dataset != transfer.test or Board(board.task, transfer.train, board.name) not in boards:
                 continue
             task = find_task(board.task)
-            learned = [name for name in self.methods_of(task) if task.registry.entry(name).learned]
-            for method, seed, condition in product(learned, self.seeds, conditions):
-                yield Run.of(board, f"{method}@{transfer.train}", seed, condition)
+            for method, options in self.methods_of(task).items():
+                entry = task.registry.entry(method)
+                if entry.learned:
+                    for seed, condition in product(self._seeds(entry, options), conditions):
+                        yield Run.of(board, f"{method}@{transfer.train}", seed, condition)
+
+    def _seeds(self, entry: Entry, options: Mapping[str, Any]) -> Sequence[int]:
+        return self.seeds if entry.is_seeded(options) else self.seeds[:1]
 
 
 _RUN: TypeAdapter[RunConfig] = TypeAdapter(RunConfig)

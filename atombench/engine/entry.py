@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Role = Literal["control", "search", "classical", "network", "submission"]
 
@@ -36,6 +36,10 @@ class Entry:
     oracle: bool = False
     required: bool = False
     exchanged: bool = False
+
+    def is_seeded(self, options: Mapping[str, Any]) -> bool:
+        """Return whether results depend on the seed with these options; published weights are the same for all seeds."""
+        return self.seeded and not options.get("published", False)
 
     @property
     def needs_training(self) -> bool:
