@@ -13,6 +13,9 @@ EXTRA_OF = {
     "plotly": "board",
     "mlflow": "tracking",
     "sqlalchemy": "tracking",
+    "matplotlib": "locate",
+    "skimage": "locate",
+    "tifffile": "locate",
     "snakemake": "workflow",
     "snakemake_executor_plugin_slurm": "slurm",
 }

@@ -83,5 +83,5 @@ def test_an_import_error_of_the_package_itself_is_not_reported_as_a_missing_extr
 def test_every_library_is_declared_in_its_extra() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     for library, extra in EXTRA_OF.items():
-        distribution = {"sklearn": "scikit-learn"}.get(library, library.replace("_", "-"))
+        distribution = {"sklearn": "scikit-learn", "skimage": "scikit-image"}.get(library, library.replace("_", "-"))
         assert any(requirement.startswith(distribution) for requirement in extras[extra]), how_to_install(library)

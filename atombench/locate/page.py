@@ -1,0 +1,32 @@
+"""The page of a location: one file, with its figure inside."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+from atombench.locate.location import Location
+from atombench.pages.rendering import rendered
+
+FILES = {
+    "location.json, location.csv": "all poses: probability, centre, normal, directions and corners",
+    "transform.tfm": "ITK transform from the section (mm from its centre) to the scan, at the first pose",
+    "section.nii.gz": "the section, placed in scanner space at the first pose; opens over the scan",
+    "resliced.nii.gz": "the scan at the pixels of the section",
+    "probability.nii.gz": "probability of each voxel of the scan to hold the section's centre",
+    "poses.mrk.json": "outlines of all poses for the Markups module of 3D Slicer",
+    "match.png, figure.png": "the section beside the re-sliced scan, and the figure above",
+}
+
+
+def page_of(location: Location, summary: dict[str, Any], folder: Path) -> str:
+    """Return the page as HTML.
+
+    Args:
+        location: the location.
+        summary: the contents of `location.json`.
+        folder: holds the figure.
+    """
+    figure = base64.b64encode((folder / "figure.png").read_bytes()).decode()
+    return rendered("atombench.locate", "location.html.j2", location=location, summary=summary, figure=figure, files=FILES)

@@ -1,0 +1,72 @@
+"""Poses of a section in scanner space, and the pixels that a scan shows there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+from torch import Tensor
+from torch.nn.functional import grid_sample
+
+from atombench.locate.levels import Level
+
+AT_ONCE = 2**22  # pixels that are interpolated together
+
+
+@dataclass(frozen=True)
+class Planes:
+    """N poses of one section.
+
+    Attributes:
+        centres: scanner mm, float64 (N, 3).
+        axes: directions of columns (left to right), of rows (top to bottom), and the normal, as columns; float64 (N, 3, 3).
+        scores: similarity, float64 (N,).
+    """
+
+    centres: NDArray[np.float64]
+    axes: NDArray[np.float64]
+    scores: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def take(self, rows: NDArray[np.intp] | slice) -> Planes:
+        """Return some of them."""
+        return Planes(self.centres[rows], self.axes[rows], self.scores[rows])
+
+    def best_first(self) -> Planes:
+        """Return them in order of their scores."""
+        return self.take(np.argsort(-self.scores, kind="stable"))
+
+    def points(self, offsets: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return points at offsets (P, 2) in mm along columns and rows from the centres; (N, P, 3)."""
+        found: NDArray[np.float64] = self.centres[:, None] + offsets @ self.axes[:, :, :2].transpose(0, 2, 1)
+        return found
+
+
+def shown(level: Level, points: NDArray[np.float64]) -> Tensor:
+    """Return the values of a level at points in scanner mm (N, P, 3), 0 outside, as sections (N, H, W)."""
+    size = np.array(level.volume.shape)
+    volume = torch.from_numpy(level.volume)[None, None]
+    between = (2 * (points - level.origin) / level.spacing + 1) / size - 1
+    grid = torch.from_numpy(between[:, :, ::-1].astype(np.float32))  # last axis first
+    parts = grid.split(max(1, AT_ONCE // points.shape[1]))
+    found = [grid_sample(volume, part[None, :, :, None], align_corners=False)[0, 0, :, :, 0] for part in parts]
+    return torch.cat(found).reshape(-1, *level.section.shape)
+
+
+def neighbours(planes: Planes, step: float, angle: float) -> Planes:
+    """Return the poses moved by `step` mm either way along each of their axes, and turned by `angle` radians about each.
+
+    Returns:
+        12 N poses: those of the first pose first. Their scores are minus infinity.
+    """
+    along = np.concatenate([np.eye(3), -np.eye(3)])
+    moved = planes.centres[:, None] + step * along @ planes.axes.transpose(0, 2, 1)
+    turned = planes.axes[:, None] @ Rotation.from_rotvec(angle * along).as_matrix()
+    centres = np.concatenate([moved, np.repeat(planes.centres[:, None], 6, axis=1)], axis=1)
+    axes = np.concatenate([np.repeat(planes.axes[:, None], 6, axis=1), turned], axis=1)
+    return Planes(centres.reshape(-1, 3), axes.reshape(-1, 3, 3), np.full(12 * len(planes), -np.inf))
