@@ -47,6 +47,20 @@ class Planes:
         return found
 
 
+def distinct(planes: Planes, mm: float, angle: float, count: int) -> Planes:
+    """Return up to `count` poses, the best first, of which no two are both within `mm` and within `angle` radians."""
+    ordered = planes.best_first()
+    left, kept = np.ones(len(ordered), dtype=bool), []
+    while left.any() and len(kept) < count:
+        row = int(left.argmax())
+        kept.append(row)
+        turned = np.einsum("nij,ij->n", ordered.axes, ordered.axes[row])  # 1 + 2 cos(angle)
+        moved = np.linalg.norm(ordered.centres - ordered.centres[row], axis=1)
+        left &= (moved > mm) | (turned < 1 + 2 * np.cos(angle))
+        left[row] = False
+    return ordered.take(np.array(kept, dtype=np.intp))
+
+
 def shown(level: Level, points: NDArray[np.float64]) -> Tensor:
     """Return the values of a level at points in scanner mm (N, P, 3), 0 outside, as sections (N, H, W)."""
     size = np.array(level.volume.shape)

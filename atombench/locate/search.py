@@ -2,8 +2,8 @@
 
 1. On the coarsest level, all positions near tissue and an even set of rotations are compared. The rotations include those that
    show the plane from behind, so that a section that was turned over on its slide is found, too.
-2. The best poses are moved and turned in ever smaller steps, on this level and then on the finer ones; fewer are kept each
-   time.
+2. The best poses are moved and turned in ever smaller steps, on this level and then on the finer ones. Fewer are kept each
+   time, of which no two are alike.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from atombench.locate.levels import Level
-from atombench.locate.planes import Planes, neighbours, shown
+from atombench.locate.planes import Planes, distinct, neighbours, shown
 from atombench.locate.rotations import rotations_apart
 from atombench.progress import tracked
 from atombench.similarity.measure import Measure
 
 PER_ROTATION = 4  # best positions of each rotation that are kept
-KEPT = (20_000, 1_000, 24, 12)  # poses that are refined on each level; on further ones as many as on the last
-ROUNDS = (3, 3, 2)  # of refinement with the first steps of a level, and with half and a quarter of them
+KEPT = (20_000, 1_000, 48, 24, 24, 24, 24, 24)  # poses that are refined on each level
+ROUNDS = (4, 3, 3)  # of refinement with the first steps of a level, and with half and a quarter of them
 TURN = 1.2  # rotations are this many pixels apart at the ends of the section
 
 
@@ -39,8 +39,9 @@ def search(levels: Sequence[Level], measure: Measure, allowed: NDArray[np.bool_]
     angle = TURN * first.spacing / (max(first.section.shape) * first.spacing / 2)
     planes = coarse(first, measure, allowed, angle)
     for number, level in enumerate(levels):
-        kept = planes.take(slice(KEPT[min(number, len(KEPT) - 1)]))
-        planes = refined(level, measure, kept, level.spacing / 2, angle / 2 ** (number + 1))
+        step, turn = level.spacing / 2, angle / 2 ** (number + 1)
+        planes = refined(level, measure, planes.take(slice(KEPT[number])), step, turn)
+        planes = distinct(planes, step, turn, KEPT[min(number + 1, len(KEPT) - 1)])
     return planes
 
 

@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 
 from atombench.locate import search as search_module
 from atombench.locate.levels import levels_of, resampled_scan, resampled_section, scan_extent
-from atombench.locate.planes import Planes, neighbours, shown
+from atombench.locate.planes import Planes, distinct, neighbours, shown
 from atombench.locate.rotations import rotations_apart
 from atombench.locate.scan import Scan
 from atombench.locate.search import search
@@ -52,7 +52,7 @@ def pose_of(scan: Scan, seed: int) -> Planes:
 @pytest.fixture(autouse=True)
 def few_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
     """Refine fewer poses than usual, which is faster."""
-    monkeypatch.setattr(search_module, "KEPT", (2000, 100, 12))
+    monkeypatch.setattr(search_module, "KEPT", (2000, 100, *[12] * 6))
 
 
 def test_a_section_is_found_at_any_pose() -> None:
@@ -139,3 +139,12 @@ def test_rotations_leave_no_gap() -> None:
     rotations = Rotation.from_matrix(rotations_apart(0.5))
     nearest = [(rotations.inv() * one).magnitude().min() for one in Rotation.random(100, rng=np.random.default_rng(0))]
     assert max(nearest) < 0.5
+
+
+def test_distinct_poses_are_the_best_of_those_that_are_alike() -> None:
+    turned = Rotation.from_rotvec([[0, 0, 0], [0, 0, 0.05], [0, 0, 0.5], [0, 0, 0]]).as_matrix()
+    centres = np.array([[0.0, 0, 0], [0.5, 0, 0], [0, 0, 0], [9, 0, 0]])
+    planes = Planes(centres, turned, np.array([0.7, 0.9, 0.8, 0.1]))
+    assert distinct(planes, 1.0, 0.1, 10).scores.tolist() == [0.9, 0.8, 0.1]
+    assert distinct(planes, 0.1, 0.1, 10).scores.tolist() == [0.9, 0.8, 0.7, 0.1]
+    assert distinct(planes, 1.0, 0.1, 2).scores.tolist() == [0.9, 0.8]

@@ -172,7 +172,8 @@ class Candidates:
         """Return the numbers of all positions, or of those that some tissue is near enough to be shown, if there are any."""
         lattices = self.lattices
         if self.tissue_only:
-            reach = int((4 * lattices.grid.scale - 1) / np.sqrt(2) + 0.5)  # along one axis, of a corner of the core
+            side = 2 * lattices.grid.scale  # from the centre to the farther edge of the core
+            reach = int(np.hypot(side, side - 1) + 0.5)  # along one axis, of all pixels of the core but one corner
             tissue = (volume > BACKGROUND).float()[None]
             near = max_pool3d(tissue, 2 * reach + 1, stride=1, padding=reach)[0]
             shown = near[tuple(lattices.coordinates.T)].nonzero()[:, 0]
