@@ -28,6 +28,7 @@ FULL = np.iinfo(np.uint16).max
 FOLDER = files("atombench.tasks.atom") / "weights"
 CHECKSUMS: Mapping[str, str] = {
     "locus-x1": "c4abe0a8bfcdce9401f9556948d3dd1eaa96a2c89e36452206f21151f4320978",
+    "locus-x2": "859ce0996e533b00a351222db74808bc47374e7c99bf269c93ae291f1f7ab013",
     "locus-x2-c2": "ef995219027513bc1f6103a9fb55c05d664b84d1308ab4a634b20a6c0ff7acbf",
 }
 """SHA-256 of each bundle. They are stated here so that other weights count as other code."""
