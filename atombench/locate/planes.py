@@ -50,7 +50,8 @@ class Planes:
 def distinct(planes: Planes, mm: float, angle: float, count: int) -> Planes:
     """Return up to `count` poses, the best first, of which no two are both within `mm` and within `angle` radians."""
     ordered = planes.best_first()
-    left, kept = np.ones(len(ordered), dtype=bool), []
+    left = np.ones(len(ordered), dtype=bool)
+    kept: list[int] = []
     while left.any() and len(kept) < count:
         row = int(left.argmax())
         kept.append(row)

@@ -54,7 +54,10 @@ class MatrixMuon(torch.optim.Optimizer):
             for weight in group["params"]:
                 if weight.grad is None:
                     continue
-                mean = self.state[weight].setdefault("momentum_buffer", torch.zeros_like(weight))
+                state = self.state[weight]
+                if not state:
+                    state["momentum_buffer"] = torch.zeros_like(weight)
+                mean = state["momentum_buffer"]
                 mean.lerp_(weight.grad, 1 - MOMENTUM)
                 update = weight.grad.lerp(mean, MOMENTUM).flatten(1)
                 size = UPDATE_SIZE * math.sqrt(max(update.shape))

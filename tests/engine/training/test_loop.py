@@ -10,6 +10,7 @@ import torch
 from atombench.engine.contract import Resources
 from atombench.engine.training.schedule import relative_rate
 from atombench.errors import TrainingError
+from atombench.progress import logger
 from atombench.tasks.atom.manifest import Manifest
 from atombench.tasks.atom.methods.regismcan import RegisMcanNetwork
 from atombench.tasks.atom.task import ATOM
@@ -53,6 +54,22 @@ def test_other_numerical_settings_give_nearly_the_same_losses(
 ) -> None:
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))  # traced, without compiling C++
     assert_similar_losses(options, tolerance, make_training(toy_data, toy_manifest), tmp_path)
+
+
+@pytest.mark.parametrize(("precision", "warned"), [("bfloat16", True), ("float32", False)])
+def test_emulated_bfloat16_is_warned_of(
+    precision: str,
+    warned: bool,
+    toy_data: Curated,
+    toy_manifest: Manifest,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True})
+    method = ATOM.registry.build("regismcan", {"steps": 1, "width": 4, "val_sections": 10, "precision": precision})
+    with caplog.at_level("WARNING", logger=logger.name):
+        method.fit(make_training(toy_data, toy_manifest), Resources(seed=1))
+    assert ("only emulates bfloat16" in caplog.text) is warned
 
 
 @pytest.mark.long

@@ -50,17 +50,6 @@ def test_matrices_decay_and_vectors_do_not(name: str) -> None:
         torch.testing.assert_close(weight.detach(), expected)
 
 
-def test_muon_follows_a_network_that_is_moved() -> None:
-    layer = nn.Linear(4, 4)
-    parts = optimizers_of(layer, schedule("muon"))
-    layer.weight.data = layer.weight.data.clone()
-    before = layer.weight.detach().clone()
-    layer(torch.ones(1, 4)).sum().backward()
-    for part in parts:
-        part.step()
-    assert not torch.equal(layer.weight.detach(), before)
-
-
 @pytest.mark.parametrize("shape", [(8, 2, 3, 3), (4, 8), (16, 2)])
 def test_a_step_of_muon_is_nearly_orthogonal_and_as_large_as_one_of_adamw(shape: tuple[int, ...]) -> None:
     layer = nn.Module()

@@ -79,11 +79,11 @@ class Locus(TrainedMethod):
             trained_on = volume_prints(training.volumes[np.unique(training.train.volume)])
             weights = {**super().fit(training, resources), VOLUMES: trained_on}
         search = self._search(weights, training.grid, training.gathering, resources)
-        feeds = [
-            SectionFeed(training.volumes, training.val, training.grid, "cpu", damage) for damage in (0, self.options.damage)
-        ]
-        batches = (feed.fixed(self.options.val_sections, "validation sections") for feed in feeds)
-        return {**weights, **calibration(*(Judged.of(search, batch) for batch in batches))}
+        judged = []
+        for damage in sorted({0, self.options.damage}):
+            feed = SectionFeed(training.volumes, training.val, training.grid, "cpu", damage)
+            judged.append(Judged.of(search, feed.fixed(self.options.val_sections, "validation sections")))
+        return {**weights, **calibration(judged)}
 
     def course(self, training: Training, device: str) -> Course:
         """Return batches of newly drawn sections; the score is the accuracy of ranking on fixed validation sections."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +30,7 @@ class Judged:
         evidence: evidence of matches, (Q, M).
         match_boxes: boxes that contain the matches, (Q, M, 729).
         correct: labels, (Q, 729).
-        trials: differences of the best matches, whether these are right, and whether the answers by features are; (3, Q).
+        trials: differences of the best matches, whether these are right, and whether the answers by features are; (Q, 3).
     """
 
     scores: Array
@@ -38,6 +39,10 @@ class Judged:
     match_boxes: NDArray[np.bool_]
     correct: NDArray[np.bool_]
     trials: Array
+
+    def take(self, rows: NDArray[np.bool_]) -> Judged:
+        """Return some of the sections."""
+        return Judged(*(values[rows] for values in vars(self).values()))
 
     @staticmethod
     def of(search: LocusSearch, batch: Batch) -> Judged:
@@ -58,22 +63,25 @@ class Judged:
                 (poses.scores, matches.evidence, *inside, rows.nonzero()[0], np.stack([matches.differences, *right], axis=1))
             )
         scores, evidence, boxes, match_boxes, rows, trials = (np.concatenate(part) for part in zip(*parts, strict=True))
-        return Judged(scores, boxes, evidence, match_boxes, batch.labels.boxes.numpy()[rows], trials.T)
+        return Judged(scores, boxes, evidence, match_boxes, batch.labels.boxes.numpy()[rows], trials)
 
 
-def calibration(clean: Judged, damaged: Judged) -> Weights:
-    """Return the calibrations, and the largest difference at which a match is trusted.
+def calibration(parts: Sequence[Judged]) -> Weights:
+    """Return the largest difference at which a match is trusted, and the calibrations of trusted matches and of other poses.
 
     Args:
-        clean: undamaged sections, which the matches are calibrated on.
-        damaged: damaged sections, which the poses by features are calibrated on.
+        parts: undamaged and damaged sections.
     """
+    every = Judged(*(np.concatenate(values) for values in zip(*(vars(part).values() for part in parts), strict=True)))
+    limit = trusted_difference(*every.trials.T)
+    trusted = every.trials[:, 0] <= limit
+    match, other = (every.take(rows if rows.any() else ~rows) for rows in (trusted, ~trusted))
     named = {
-        FEATURES: calibrated(damaged.scores, damaged.boxes, damaged.correct),
-        MATCHES: calibrated(clean.evidence, clean.match_boxes, clean.correct),
+        MATCHES: calibrated(match.evidence, match.match_boxes, match.correct),
+        FEATURES: calibrated(other.scores, other.boxes, other.correct),
     }
     values = {prefix + name: np.array([value]) for prefix, found in named.items() for name, value in vars(found).items()}
-    return {**values, TRUSTED: np.array([trusted_difference(*np.concatenate([clean.trials, damaged.trials], axis=1))])}
+    return {**values, TRUSTED: np.array([limit])}
 
 
 def trusted_difference(differences: Array, match_right: Array, other_right: Array) -> float:

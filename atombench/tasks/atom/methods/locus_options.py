@@ -24,7 +24,12 @@ class LocusOptions(NetworkOptions):
     mirror: bool = Field(default=True, description="mirror training volumes along the first axis")
     shift: int = Field(default=2, ge=0, description="largest shift of training volumes, in voxels at scale 1")
     orientations: int = Field(default=32, ge=1, description="normals of the search")
-    views: int = Field(default=2, ge=1, le=4, description="views of the volume: itself, mirrored, both moved by half a cell")
+    views: int = Field(
+        default=2,
+        ge=1,
+        le=4,
+        description="views of the volume, at most 2 at scale 1: itself, mirrored, both moved by about half a cell",
+    )
     poses: int = Field(default=64, ge=1, description="poses of each section from which scores of boxes are derived")
     starts: int = Field(default=4, ge=1, description="poses of each section that are refined")
     published: bool = Field(default=False, description="use the published weights instead of training")

@@ -33,7 +33,7 @@ class Poses:
     Attributes:
         centres: (Q, K, 3), voxels.
         normals: (Q, K, 3).
-        scores: sums of the scores in all views, (Q, K).
+        scores: sums of the scores in all views, (Q, K); on validation sections, sums found more than means.
     """
 
     centres: Array
@@ -93,10 +93,13 @@ class LocusSearch:
         with torch.no_grad(), keyed_torch(self.device, self.deterministic):
             voxels, queries = (torch.from_numpy(array).to(self.device) for array in (volume, pixels))
             fields = [self.network.field(view.volume(voxels)) for view in self.views]
-            turned = [view.turned(self.network.queries(view.pixels(queries))) for view in self.views]
-            templates = partial(self._templates, fields)
-            found = self.features.best(self._cells_near_tissue(voxels), templates, torch.cat(turned, dim=2))
+            cells, templates = self._cells_near_tissue(voxels), partial(self._templates, fields)
+            found = self.features.best(cells, templates, self._queries(queries))
         return Poses(*(values.cpu().numpy() for values in (found.centres, found.normals, found.scores)))
+
+    def _queries(self, pixels: Tensor) -> Tensor:
+        """Return the features of sections (Q, W, W) in all views with each turn undone, (T, Q, views * F)."""
+        return torch.cat([view.turned(self.network.queries(view.pixels(pixels))) for view in self.views], dim=2)
 
     def _templates(self, fields: Sequence[Tensor], centres: Tensor, normals: Tensor) -> Tensor:
         """Return the features of poses (N, 3) in all views, (N, views * F)."""

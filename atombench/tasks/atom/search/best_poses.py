@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from atombench.tasks.atom.search.candidates import Lattices
 from atombench.tasks.atom.search.exact import ExactSearch
@@ -58,19 +59,23 @@ def best_poses(search: ExactSearch, lattices: Lattices, turns: int, count: int) 
         search: search with queries turned by T angles, T after one another.
         lattices: its positions and orientations.
         turns: T.
-        count: K; fewer poses are returned if there are fewer orientations and blocks.
+        count: K; if there are fewer orientations and blocks, the last poses are meaningless and score minus infinity.
     """
     survey, blocks = search.survey(located=True), len(search.blocks)
     found = search.find(survey)
     queries = len(search.copies) // turns
     copies = search.copies.reshape(turns, queries)
     scores, turn = survey.scores.flatten(1)[copies].max(dim=0)  # (Q, O * blocks)
-    top = scores.topk(min(count, scores.shape[1]), dim=1)
+    missing = count - scores.shape[1]
+    if missing > 0:  # so that all volumes have as many poses, whatever share of their positions is compared
+        scores, turn = pad(scores, (0, missing), value=-torch.inf), pad(turn, (0, missing))
+    top = scores.topk(count, dim=1)
     turn = turn.gather(1, top.indices)
-    positions = survey.positions.flatten(1)[copies.T.gather(1, turn), top.indices].long()
+    last = top.indices.clamp(max=survey.scores.flatten(1).shape[1] - 1)
+    positions = survey.positions.flatten(1)[copies.T.gather(1, turn), last].long()
     best = found.scores.reshape(turns, queries).argmax(dim=0)
     rows = torch.arange(queries, device=best.device)
-    orientations = top.indices // blocks
+    orientations = last // blocks
     for values, exact in ((orientations, found.orientations), (positions, found.positions)):
         values[:, 0] = exact.reshape(turns, queries)[best, rows]
     turn[:, 0] = best

@@ -156,7 +156,7 @@ class Candidates:
         volume: float32 (E, E, E).
         lattices: positions and orientations.
         tissue_only: leave out candidates that show no tissue, as on boards of sections with tissue. With spacing, candidates
-            are left out if the compared pixels show less than half of the tissue that is needed.
+            are left out if the compared pixels show less than half of the tissue that is needed, or if there is none near.
     """
 
     def __init__(self, volume: NDArray[np.float32], lattices: Lattices, tissue_only: bool) -> None:
@@ -172,16 +172,12 @@ class Candidates:
         """Return the numbers of all positions, or of those that some tissue is near enough to be shown, if there are any."""
         lattices = self.lattices
         if self.tissue_only:
-            side = 2 * lattices.grid.scale  # from the centre to the farther edge of the core
-            reach = int(np.hypot(side, side - 1) + 0.5)  # along one axis, of all pixels of the core but one corner
-            tissue = (volume > BACKGROUND).float()[None]
-            near = max_pool3d(tissue, 2 * reach + 1, stride=1, padding=reach)[0]
-            shown = near[tuple(lattices.coordinates.T)].nonzero()[:, 0]
+            shown = _near_tissue(volume, lattices.grid)[tuple(lattices.coordinates.T)].nonzero()[:, 0]
             if len(shown):
                 return shown
         return torch.arange(len(lattices.centres), device=lattices.device)
 
-    def sections(self, orientation: int, part: slice) -> tuple[Tensor, Tensor]:
+    def sections(self, orientation: int, part: slice | Tensor) -> tuple[Tensor, Tensor]:
         """Return the candidates of one orientation at some of the compared positions.
 
         Returns:
@@ -196,6 +192,21 @@ class Candidates:
             shown = (show_tissue(judged) if lattices.spacing == 1 else may_show_tissue(judged)).nonzero()[:, 0]
             pixels, numbers = pixels[shown], numbers[shown]
         return pixels.reshape(-1, *lattices.pixels.shape), numbers
+
+
+def _near_tissue(volume: Tensor, grid: BlockGrid) -> Tensor:
+    """Return which voxels of (E, E, E) have tissue so near that a section there may show enough of it; bool (E, E, E).
+
+    If the share TISSUE of the core's pixels, one half, shows tissue, then so does one of the nearest half and one more.
+    """
+    distances = np.sort(np.hypot(*grid.offsets)[grid.core_points.ravel()])
+    reach = int(distances[int((1 - TISSUE) * len(distances))] + 0.5)  # along any axis, after rounding
+    near = (volume > BACKGROUND).float()[None]
+    for axis in range(3):
+        size, padding = [1, 1, 1], [0, 0, 0]
+        size[axis], padding[axis] = 2 * reach + 1, reach
+        near = max_pool3d(near, size, stride=1, padding=padding)
+    return near[0] > 0
 
 
 def show_tissue(pixels: Tensor) -> Tensor:

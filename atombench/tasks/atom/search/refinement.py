@@ -62,8 +62,8 @@ class Judge:
         return torch.cat([self._scores(rows, centres[rows], normals[rows], turns[rows]) for rows in parts])
 
     def judged(self, poses: BestPoses) -> BestPoses:
-        """Return poses with their similarity, in its order."""
-        scores = self.scores(poses.centres, poses.normals, poses.turns)
+        """Return poses with their similarity, in its order; those of minus infinity keep it."""
+        scores = self.scores(poses.centres, poses.normals, poses.turns).where(poses.scores > -torch.inf, -torch.inf)
         same = BestPoses(poses.centres, poses.normals, poses.turns, scores)
         return same.take(scores.argsort(dim=1, descending=True, stable=True))
 

@@ -33,7 +33,7 @@ class View:
     shift: int
 
     def volume(self, volume: Tensor) -> Tensor:
-        """Return the view of a volume (E, E, E), of the same shape."""
+        """Return the view of a volume (E, E, E), of the same shape; a move loses the last voxels along each axis."""
         seen = volume.flip(0) if self.mirrored else volume
         edge = self.grid.edge
         return pad(seen, (self.shift, 0) * 3)[:edge, :edge, :edge]

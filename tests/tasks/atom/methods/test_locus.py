@@ -1,6 +1,7 @@
 """`locus` scores poses as its definition says, learns a toy problem, follows the volume, and keeps exact matches."""
 
 import dataclasses
+from functools import partial
 
 import numpy as np
 import pytest
@@ -17,6 +18,8 @@ from atombench.tasks.atom.manifest import make_manifest
 from atombench.tasks.atom.methods.locus import Locus
 from atombench.tasks.atom.methods.locus_calibration import trusted_difference
 from atombench.tasks.atom.methods.locus_network import ANCHORS, LocusNetwork
+from atombench.tasks.atom.methods.locus_options import LocusOptions
+from atombench.tasks.atom.methods.locus_search import LocusSearch
 from atombench.tasks.atom.queries import make_queries, query_order
 from atombench.tasks.atom.search.feature_search import FeatureSearch
 from atombench.tasks.atom.task import ATOM
@@ -157,6 +160,28 @@ def test_exact_matches_are_kept_and_damaged_sections_are_answered(textured_data:
         shares[condition] = (np.linalg.norm(answers.get("centres") - truth[:QUERIES], axis=1) < 1.5).mean()
     assert shares["clean"] > 0.8
     assert shares["histology-3"] < shares["clean"]
+
+
+@pytest.mark.parametrize("grid", [BlockGrid(1), BlockGrid(2)], ids=str)
+def test_a_mirrored_volume_gives_mirrored_answers_if_its_mirror_image_is_looked_at_too(grid: BlockGrid) -> None:
+    """With two views, volume and mirror image exchange their parts; normals lie on the half sphere of both."""
+    volume = textured(1, grid.edge)[0]
+    pixels = np.random.default_rng(0).random((6, grid.section, grid.section), dtype=np.float32)
+    network = network_of(grid)
+    options = LocusOptions(orientations=3, views=2, poses=8, starts=1, match=1)
+    search = LocusSearch.of(network, options, "easy", Resources(seed=1))
+    field = partial(search._templates, [network.field(view.volume(torch.from_numpy(volume))).detach() for view in search.views])
+    mirror = [network.field(view.volume(torch.from_numpy(volume[::-1].copy()))).detach() for view in search.views]
+    mirrored = partial(search._templates, mirror)
+    view = search.views[1]
+    rng = np.random.default_rng(1)
+    centres, normals = (
+        torch.from_numpy(rng.uniform(*bounds, (20, 3))) for bounds in ((grid.edge / 3, grid.edge / 2), (0.1, 1))
+    )
+    here, there = search._queries(torch.from_numpy(pixels)), search._queries(torch.from_numpy(pixels[:, :, ::-1].copy()))
+    scores = (here @ field(centres, normals).T).detach()
+    other = (view.turned(there) @ mirrored(*view.poses(centres, normals)).T).detach()
+    torch.testing.assert_close(scores, other, rtol=1e-4, atol=1e-4)
 
 
 def test_a_batch_is_learned() -> None:

@@ -113,9 +113,31 @@ def test_with_spacing_candidates_are_some_rows_and_columns_of_sections_that_may_
     for orientation in range(len(normals)):
         sections, numbers = candidates.sections(orientation, slice(None))
         cores = expected[orientation, :, 1:3, 1:3].reshape(len(lattices.centres), -1)  # the middle 4 x 4 pixels of 8 x 8
-        kept = np.flatnonzero((cores > BACKGROUND).mean(axis=1) >= TISSUE / 2) if tissue else np.arange(len(cores))
-        np.testing.assert_array_equal(numbers, kept)
-        np.testing.assert_array_equal(sections, expected[orientation, kept])
+        np.testing.assert_array_equal(sections, expected[orientation, numbers])
+        if not tissue:
+            np.testing.assert_array_equal(numbers, np.arange(len(cores)))
+            continue
+        may = np.flatnonzero((cores > BACKGROUND).mean(axis=1) >= TISSUE / 2)
+        whole = sections_of(case)[orientation][:, 2:6, 2:6].reshape(len(cores), -1)
+        assert set(np.flatnonzero(shows(whole))) <= set(numbers.tolist()) <= set(may.tolist())
+
+
+@pytest.mark.parametrize("grid", [BlockGrid(1), BlockGrid(2), BlockGrid(2, 2), BlockGrid(3)], ids=str)
+def test_no_position_whose_section_shows_tissue_is_left_out(grid: BlockGrid) -> None:
+    """Tissue on one side of a plane is shown by sections whose centres lie outside of it."""
+    along = np.stack(np.indices((grid.edge,) * 3)) - grid.edge / 2
+    normals = known_normals("tissue", 6)
+    for direction in np.array([[1.0, 0, 0], [0, 0.8, 0.6], [0.5, -0.5, 0.7]]):
+        tissue = np.tensordot(direction, along, 1) > 0
+        voxels = np.where(tissue, textured(1, grid.edge)[0] + 1, 0).astype(np.float32)
+        lattices = Lattices(grid, normals, every_position(grid, grid.scale + 1))
+        every, kept = (Candidates(voxels, lattices, only) for only in (False, True))
+        assert len(kept) < len(every)
+        for orientation in range(len(normals)):
+            sections, _ = every.sections(orientation, slice(None))
+            cores = sections.flatten(1)[:, torch.from_numpy(grid.core_points.ravel())].numpy()
+            _, numbers = kept.sections(orientation, slice(None))
+            np.testing.assert_array_equal(numbers, np.flatnonzero(shows(cores)))
 
 
 def test_sections_of_a_faint_ripple_are_told_apart() -> None:
