@@ -32,12 +32,15 @@ def test_shipped_configurations_are_valid(path: Path) -> None:
 
 def test_only_seeded_methods_are_repeated_with_every_seed() -> None:
     runs = list(check_run(DEFAULT).runs())
-    assert len({run.key for run in runs}) == len(runs) == 3 * 15  # two conditions of one board, one of another
+    assert len({run.key for run in runs}) == len(runs) == 3 * 14  # two conditions of one board, one of another
     assert [run.seed for run in runs if run.method == "exhaustive" and run.name == "hard-none-x1"] == [1]
     assert {run.condition for run in runs} == {"clean", "histology-3"}
-    trained = check_run({**DEFAULT, "methods": {"locus": {"published": False}}})
-    assert {run.seed for run in runs if run.method == "locus"} == {1}
-    assert {run.seed for run in trained.runs() if run.method == "locus"} == {1, 2}
+
+
+@pytest.mark.parametrize(("published", "seeds"), [(True, {1}), (False, {1, 2})])
+def test_published_weights_run_with_one_seed(published: bool, seeds: set[int]) -> None:
+    run = check_run({**DEFAULT, "methods": {"locus": {"published": published}}})
+    assert {planned.seed for planned in run.runs() if planned.method == "locus"} == seeds
 
 
 def test_a_board_is_answered_under_every_condition_of_its_block(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,7 +48,7 @@ def test_a_board_is_answered_under_every_condition_of_its_block(monkeypatch: pyt
     run = check_run({**DEFAULT, **boards(conditions=["clean", "histology-2"])})
     assert set(map(tuple, run.all_boards().values())) == {("clean", "histology-2")}
     keys = [planned.key for planned in run.runs()]
-    assert len(keys) == len(set(keys)) == 2 * 15
+    assert len(keys) == len(set(keys)) == 2 * 14
     assert {planned.condition for planned in run.runs()} == {"clean", "histology-2"}
 
 
@@ -66,8 +69,7 @@ def test_transfer_adds_learned_methods_to_the_boards_of_the_other_dataset() -> N
     moved = [run for run in runs if "@" in run.method]
     assert {run.dataset for run in moved} == {"ixi-t1"}
     learned = ("section-only", "volume-only", "regismcan-released", "regismcan")
-    expected = {(f"{m}@mni-subjects", s) for m in learned for s in (1, 2)}
-    assert {(run.method, run.seed) for run in moved} == expected | {("locus@mni-subjects", 1)}  # published weights: one seed
+    assert {(run.method, run.seed) for run in moved} == {(f"{m}@mni-subjects", s) for m in learned for s in (1, 2)}
     with pytest.raises(ConfigError, match="transfer: unknown dataset of the boards 'ixi'; did you mean 'ixi-t1'"):
         check_run({**two, "transfer": [{"train": "ixi", "test": "ixi-t1"}]})
     apart = [{"datasets": ["mni-subjects"], "gatherings": ["hard"]}, {"datasets": ["ixi-t1"], "gatherings": ["easy"]}]
@@ -80,7 +82,7 @@ def test_methods_answer_for_a_dataset_without_training_volumes_with_weights_of_a
     tested = {"datasets": ["open-ms"], "gatherings": ["tissue"], "conditions": ["clean", "from-t2"]}
     runs = list(check_run({**DEFAULT, "boards": [trained, {**tested, "trained_on": "mni-subjects"}]}).runs())
     moved = {run.method for run in runs if run.dataset == "open-ms"}
-    learned = {"constant", "section-only", "volume-only", "regismcan-released", "regismcan", "locus"}
+    learned = {"constant", "section-only", "volume-only", "regismcan-released", "regismcan"}
     assert moved == {f"{name}@mni-subjects" for name in learned} | {"random", "oracle-coarse", "exhaustive"}
     assert {run.method for run in runs if run.dataset == "mni-subjects"} & moved == {"random", "oracle-coarse", "exhaustive"}
     for blocks, message in (
