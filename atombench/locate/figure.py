@@ -34,9 +34,8 @@ def save_figure(location: Location, path: Path) -> None:
     figure = Figure(figsize=(12, 7.6), layout="constrained")
     grid = figure.add_gridspec(2, 3)
     low, high = scan_extent(location.scan)
-    spacing = float((high - low).max()) / GRID
-    volume, origin = resampled_scan(location.scan, max(spacing, float(location.scan.spacing.min())))
-    step = max(spacing, float(location.scan.spacing.min()))
+    step = max(float((high - low).max()) / GRID, float(location.scan.spacing.min()))
+    volume, origin = resampled_scan(location.scan, step)
     for number, (name, across, axes) in enumerate(VIEWS):
         _view(figure.add_subplot(grid[0, number]), location, volume, origin, step, name, across, axes)
     _space(figure.add_subplot(grid[1, 0], projection="3d"), location)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from atombench.errors import DataError
 from atombench.volumes.dicom import read_series
-from atombench.volumes.nifti import MM_PER_UNIT, NIFTI_ERRORS
+from atombench.volumes.nifti import nifti_errors, opened
 
 NIFTI = (".nii", ".nii.gz", ".hdr", ".img", ".mgz", ".mgh")
 OTHER = (".nrrd", ".nhdr", ".mha", ".mhd")
@@ -79,22 +79,9 @@ def read_scan(path: Path) -> Scan:
 
 
 def _nifti(path: Path) -> tuple[NDArray[Any], NDArray[np.float64]]:
-    import nibabel
-
-    try:
-        image: Any = nibabel.squeeze_image(nibabel.load(path))
-        if image.get_data_dtype().kind not in "iuf":
-            msg = f"{path} holds voxels of type {image.get_data_dtype()}, expected real numbers"
-            raise DataError(msg)
-        if len(image.shape) != 3:
-            msg = f"{path} has {len(image.shape)} dimensions {image.shape}, expected 3; choose one volume of a series"
-            raise DataError(msg)
-        unit = image.header.get_xyzt_units()[0] if hasattr(image.header, "get_xyzt_units") else "mm"
-        mm = np.diag([*[MM_PER_UNIT[unit]] * 3, 1.0])
-        return np.asarray(image.get_fdata(dtype=np.float32)), mm @ image.affine
-    except (*NIFTI_ERRORS, nibabel.filebasedimages.ImageFileError, nibabel.spatialimages.HeaderDataError) as error:
-        msg = f"{path} cannot be read: {' '.join(str(error).split())}"
-        raise DataError(msg) from error
+    with nifti_errors(path):
+        image, mm = opened(path)
+        return np.asarray(image.get_fdata(dtype=np.float32)), np.diag([mm, mm, mm, 1.0]) @ image.affine
 
 
 def _itk(path: Path) -> tuple[NDArray[Any], NDArray[np.float64]]:

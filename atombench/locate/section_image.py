@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from atombench.errors import DataError
 from atombench.locate.scan import NIFTI
-from atombench.volumes.nifti import MM_PER_UNIT, NIFTI_ERRORS
+from atombench.volumes.nifti import mm_per_unit, nifti_errors
 
 TIFF = (".tif", ".tiff", ".svs", ".ndpi", ".btf")
 OTHER = (".png", ".jpg", ".jpeg")
@@ -190,23 +190,18 @@ def _stated(file: Any) -> NDArray[np.float64] | None:
 def _nifti(path: Path) -> tuple[NDArray[Any], NDArray[np.float64] | None, float]:
     import nibabel
 
-    try:
+    with nifti_errors(path):
         image: Any = nibabel.load(path)
-        shape = [length for length in image.shape if length > 1]
-        if len(shape) != 2:
+        axes = [number for number, length in enumerate(image.shape) if length > 1]
+        if len(axes) != 2:
             msg = f"{path} has the shape {image.shape}, expected a two-dimensional image"
             raise DataError(msg)
         if image.get_data_dtype().kind not in "iuf":
             msg = f"{path} holds pixels of type {image.get_data_dtype()}, expected real numbers"
             raise DataError(msg)
-        axes = [number for number, length in enumerate(image.shape) if length > 1]
-        zooms = np.array([image.header.get_zooms()[axis] for axis in axes], np.float64)
-        unit = image.header.get_xyzt_units()[0] if hasattr(image.header, "get_xyzt_units") else "mm"
-        array = np.asarray(image.get_fdata(dtype=np.float32)).reshape(shape)
-    except (*NIFTI_ERRORS, nibabel.filebasedimages.ImageFileError, nibabel.spatialimages.HeaderDataError) as error:
-        msg = f"{path} cannot be read: {' '.join(str(error).split())}"
-        raise DataError(msg) from error
-    return array.T, (zooms * MM_PER_UNIT[unit])[::-1] if (zooms > 0).all() else None, 1.0
+        zooms = np.array([image.header.get_zooms()[axis] for axis in axes], np.float64) * mm_per_unit(image)
+        array = image.get_fdata(dtype=np.float32).reshape([image.shape[axis] for axis in axes])
+    return array.T, zooms[::-1] if (zooms > 0).all() else None, 1.0
 
 
 def _check_size(path: Path, width: int, height: int) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +24,41 @@ def read_image(path: Path) -> Image:
         DataError: nibabel cannot read the file, its voxels are not real numbers (RGB, complex), or it does not have three
             dimensions.
     """
+    with nifti_errors(path):
+        return in_ras(*opened(path))
+
+
+def opened(path: Path) -> tuple[Any, float]:
+    """Open a nibabel image of one volume of real numbers; return it with the mm per unit of its affine.
+
+    Raises:
+        DataError: it is something else.
+    """
+    import nibabel
+
+    image: Any = nibabel.load(path)
+    if image.get_data_dtype().kind not in "iuf":
+        msg = f"{path} holds voxels of type {image.get_data_dtype()}, expected real numbers"
+        raise DataError(msg)
+    image = nibabel.squeeze_image(image)  # a fourth dimension of length one holds no series
+    if len(image.shape) != 3:
+        msg = f"{path} has {len(image.shape)} dimensions {image.shape}, expected 3; choose one volume of a series"
+        raise DataError(msg)
+    return image, mm_per_unit(image)
+
+
+def mm_per_unit(image: Any) -> float:
+    """Return the mm per unit of length of a nibabel image."""
+    return MM_PER_UNIT[image.header.get_xyzt_units()[0] if hasattr(image.header, "get_xyzt_units") else "mm"]
+
+
+@contextmanager
+def nifti_errors(path: Path) -> Iterator[None]:
+    """Report errors of nibabel as `DataError`; voxels are read late, so that reading them belongs into the block, too."""
     import nibabel
 
     try:
-        image: Any = nibabel.load(path)
-        if image.get_data_dtype().kind not in "iuf":
-            msg = f"{path} holds voxels of type {image.get_data_dtype()}, expected real numbers"
-            raise DataError(msg)
-        image = nibabel.squeeze_image(image)  # a fourth dimension of length one holds no series
-        if len(image.shape) != 3:
-            msg = f"{path} has {len(image.shape)} dimensions {image.shape}, expected 3; choose one volume of a series"
-            raise DataError(msg)
-        units = image.header.get_xyzt_units()[0] if hasattr(image.header, "get_xyzt_units") else "mm"
-        return in_ras(image, MM_PER_UNIT[units])
+        yield
     except (
         *NIFTI_ERRORS,
         nibabel.filebasedimages.ImageFileError,

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from atombench.engine import contract
 from atombench.engine.training.loop import Course
 from atombench.progress import tracked
-from atombench.tasks.atom.geometry import BlockGrid
+from atombench.tasks.atom.geometry import BOXES, BlockGrid
 from atombench.tasks.atom.learning.drawn_feed import DrawnFeed
 from atombench.tasks.atom.learning.feed import SectionFeed
 from atombench.tasks.atom.methods.locus_calibration import CALIBRATION, FEATURES, MATCHES, TRUSTED, Judged, calibration
@@ -134,15 +134,17 @@ def _answers(
 ) -> tuple[Array, Array, Array]:
     """Return boxes (Q, 729), centres and normals (Q, 3) of the queries of one volume: of trusted matches, or by features."""
     matches = search.matches(voxels, pixels)
-    by_match = boxes_of(matches.centres, matches.normals, search.grid)
-    boxes = posterior(matches.evidence, by_match, Calibration.of(weights, MATCHES))
+    trusted = matches.differences <= float(weights[TRUSTED][0])
+    boxes = np.zeros((len(pixels), BOXES))
     centres, normals = matches.centres[:, 0], matches.normals[:, 0]
-    others = np.flatnonzero(matches.differences > float(weights[TRUSTED][0]))
-    if len(others):
-        poses = search.poses(voxels, pixels[others])
+    if trusted.any():
+        inside = boxes_of(matches.centres[trusted], matches.normals[trusted], search.grid)
+        boxes[trusted] = posterior(matches.evidence[trusted], inside, Calibration.of(weights, MATCHES))
+    if not trusted.all():
+        poses = search.poses(voxels, pixels[~trusted])
         inside = boxes_of(poses.centres, poses.normals, search.grid)
-        boxes[others] = posterior(poses.scores, inside, Calibration.of(weights, FEATURES))
-        centres[others], normals[others] = poses.centres[:, 0], poses.normals[:, 0]
+        boxes[~trusted] = posterior(poses.scores, inside, Calibration.of(weights, FEATURES))
+        centres[~trusted], normals[~trusted] = poses.centres[:, 0], poses.normals[:, 0]
     return boxes, centres, normals
 
 
