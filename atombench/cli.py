@@ -6,6 +6,7 @@ import sys
 from importlib import import_module
 
 COMMANDS = {
+    "locate": "find where a section of yours lies in a scan of yours",
     "doctor": "check whether this machine can execute a run",
     "fetch": "locate or download the source files of a dataset and verify them",
     "curate": "resample the volumes of a dataset to one size",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from atombench.errors import DataError
 from atombench.volumes.collection import Collection
@@ -19,6 +20,7 @@ from atombench.volumes.patterns import fitting, key_of_name
 from atombench.volumes.registry import DicomRow
 
 POSITION = "0020|0032"  # ImagePositionPatient
+TILT = 0.5  # degrees
 UNEVEN = 0.01  # tolerated variation of the distance between slices, as a share of it
 
 
@@ -111,6 +113,18 @@ def _check(reader: Any, image: Any, where: Path) -> None:
     if len(steps) and (not np.median(steps) or np.ptp(steps) > UNEVEN * abs(np.median(steps))):
         msg = f"{where} has slices {abs(steps).min():g} to {abs(steps).max():g} mm apart; some are missing or duplicated"
         raise DataError(msg)
+    if (tilt := _gantry_tilt(np.array(positions, dtype=np.float64), normal)) > TILT:
+        msg = (
+            f"{where} was taken with a tilted gantry ({tilt:.1f} degrees), so that its slices are displaced; correct that first"
+        )
+        raise DataError(msg)
+
+
+def _gantry_tilt(positions: NDArray[np.float64], normal: NDArray[np.float64]) -> float:
+    """Return the angle in degrees between the line of the slices' positions (N, 3) and the normal of the slices."""
+    line = positions[-1] - positions[0]
+    along = abs(float(line @ normal))
+    return float(np.degrees(np.arctan2(np.sqrt(max(float(line @ line) - along**2, 0.0)), along))) if along else 0.0
 
 
 def _position(reader: Any, number: int) -> list[float] | None:

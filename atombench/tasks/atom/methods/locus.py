@@ -129,6 +129,17 @@ class Locus(TrainedMethod):
         return LocusSearch.of(network, self.options, gathering, resources)
 
 
+def search_with(
+    weights: contract.Weights, grid: BlockGrid, options: Mapping[str, Any], resources: contract.Resources
+) -> LocusSearch:
+    """Return the search of a trained network, for use outside boards.
+
+    Raises:
+        DataError: the weights do not match the grid and the options.
+    """
+    return Locus(LocusOptions(**options))._search(weights, grid, "tissue", resources)
+
+
 def _answers(
     search: LocusSearch, weights: contract.Weights, voxels: NDArray[np.float32], pixels: NDArray[np.float32]
 ) -> tuple[Array, Array, Array]:

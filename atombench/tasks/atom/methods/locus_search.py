@@ -33,11 +33,13 @@ class Poses:
     Attributes:
         centres: (Q, K, 3), voxels.
         normals: (Q, K, 3).
+        turns: how the section was turned or mirrored, as in `locus_network.anchor_orders`; (Q, K).
         scores: sums of the scores in all views, (Q, K); on validation sections, sums found more than means.
     """
 
     centres: Array
     normals: Array
+    turns: NDArray[np.int64]
     scores: Array
 
 
@@ -88,14 +90,20 @@ class LocusSearch:
         """Return the best matches of queries (Q, W, W) in a volume (E, E, E), by their pixels."""
         return self.match.best(volume, pixels)
 
-    def poses(self, volume: NDArray[np.float32], pixels: NDArray[np.float32]) -> Poses:
-        """Return the best poses of queries (Q, W, W) in a volume (E, E, E), by their features."""
+    def poses(self, volume: NDArray[np.float32], pixels: NDArray[np.float32], upright: bool = False) -> Poses:
+        """Return the best poses of queries (Q, W, W) in a volume (E, E, E), by their features.
+
+        Args:
+            volume: the volume.
+            pixels: the queries.
+            upright: whether the queries are known to be neither turned nor mirrored.
+        """
         with torch.no_grad(), keyed_torch(self.device, self.deterministic):
             voxels, queries = (torch.from_numpy(array).to(self.device) for array in (volume, pixels))
             fields = [self.network.field(view.volume(voxels)) for view in self.views]
             cells, templates = self._cells_near_tissue(voxels), partial(self._templates, fields)
-            found = self.features.best(cells, templates, self._queries(queries))
-        return Poses(*(values.cpu().numpy() for values in (found.centres, found.normals, found.scores)))
+            found = self.features.best(cells, templates, self._queries(queries)[: 1 if upright else None])
+        return Poses(*(values.cpu().numpy() for values in (found.centres, found.normals, found.turns, found.scores)))
 
     def _queries(self, pixels: Tensor) -> Tensor:
         """Return the features of sections (Q, W, W) in all views with each turn undone, (T, Q, views * F)."""

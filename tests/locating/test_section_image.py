@@ -9,8 +9,8 @@ import tifffile
 from PIL import Image
 
 from atombench.errors import DataError
-from atombench.locate import section_image
-from atombench.locate.section_image import ENOUGH, read_section
+from atombench.locating import section_image
+from atombench.locating.section_image import ENOUGH, read_section
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 255, (20, 30)).astype(np.uint8)

@@ -7,12 +7,12 @@ import pytest
 from scipy.ndimage import gaussian_filter, map_coordinates
 from scipy.spatial.transform import Rotation
 
-from atombench.locate import search as search_module
-from atombench.locate.levels import levels_of, resampled_scan, resampled_section, scan_extent
-from atombench.locate.planes import Planes, distinct, neighbours, shown
-from atombench.locate.rotations import rotations_apart
-from atombench.locate.scan import Scan
-from atombench.locate.search import search
+from atombench.locating import search as search_module
+from atombench.locating.levels import levels_of, resampled_scan, resampled_section, scan_extent
+from atombench.locating.planes import Planes, distinct, neighbours, shown
+from atombench.locating.rotations import rotations_apart
+from atombench.locating.scan import Scan
+from atombench.locating.search import search
 from atombench.similarity.table import MEASURES
 
 SIDE = 24.0  # mm

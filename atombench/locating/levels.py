@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import affine_transform, gaussian_filter
 
-from atombench.locate.scan import Scan
+from atombench.locating.scan import Scan
 
 BLUR = 0.35  # standard deviation of the blur before resampling to pixels of one unit, if voxels were infinitely small
 FEWEST = 6  # pixels along the shorter side of the section on the coarsest level
@@ -41,7 +41,7 @@ class Level:
         return np.stack([right - (width - 1) / 2, down - (height - 1) / 2], axis=1) * self.spacing
 
 
-def levels_of(scan: Scan, section: NDArray[np.float32], pixel: Sequence[float]) -> list[Level]:
+def levels_of(scan: Scan, section: NDArray[np.float32], pixel: Sequence[float] | NDArray[np.float64]) -> list[Level]:
     """Return levels from coarse to fine, each with half the spacing of the one before.
 
     Args:
@@ -75,23 +75,25 @@ def resampled_scan(scan: Scan, spacing: float) -> tuple[NDArray[np.float32], NDA
     counts = np.maximum(np.ceil((high - low) / spacing).astype(int), 1) + 1
     origin = (low + high) / 2 - (counts - 1) / 2 * spacing
     inverse = np.linalg.inv(scan.affine)
-    blurred = gaussian_filter(scan.voxels, _blur(spacing, scan.spacing), mode="nearest")
+    blurred = gaussian_filter(scan.voxels, blur(spacing, scan.spacing), mode="nearest")
     start = inverse[:3, :3] @ origin + inverse[:3, 3]
     found = affine_transform(blurred, inverse[:3, :3] * spacing, start, tuple(counts), order=1, mode="constant")
     return found.astype(np.float32), origin
 
 
-def resampled_section(section: NDArray[np.float32], pixel: Sequence[float], spacing: float) -> NDArray[np.float32]:
+def resampled_section(
+    section: NDArray[np.float32], pixel: Sequence[float] | NDArray[np.float64], spacing: float
+) -> NDArray[np.float32]:
     """Return as many square pixels of a size in mm as fit into a section, about the same centre."""
     sizes = np.asarray(pixel, np.float64)
     shape = np.maximum(np.floor(np.array(section.shape) * sizes / spacing + 1e-6).astype(int), 1)
     step = spacing / sizes
     start = (np.array(section.shape) - 1) / 2 - (shape - 1) / 2 * step
-    blurred = gaussian_filter(section, _blur(spacing, sizes), mode="nearest")
+    blurred = gaussian_filter(section, blur(spacing, sizes), mode="nearest")
     found = affine_transform(blurred, step, start, tuple(shape), order=1, mode="nearest")
     return found.astype(np.float32)
 
 
-def _blur(spacing: float, sizes: NDArray[np.float64]) -> NDArray[np.float64]:
+def blur(spacing: float, sizes: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return standard deviations in pixels for resampling to a larger spacing, (n,)."""
     return BLUR * np.sqrt(np.maximum((spacing / sizes) ** 2 - 1, 0))

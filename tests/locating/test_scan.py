@@ -9,7 +9,7 @@ import pytest
 import SimpleITK as sitk
 
 from atombench.errors import DataError
-from atombench.locate.scan import Scan, read_scan
+from atombench.locating.scan import Scan, read_scan
 
 SHAPE, SPACING, ORIGIN = (10, 12, 14), np.array([2.0, 1.5, 1.0]), np.array([-30.0, 5.0, 11.0])
 CORNER = (2, 3, 11)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from atombench.locate.levels import resampled_scan, scan_extent
-from atombench.locate.location import Location
+from atombench.locating.levels import resampled_scan, scan_extent
+from atombench.locating.location import Location
 
 AXES = ("right", "anterior", "superior")
 VIEWS = (("sagittal", 0, (1, 2)), ("coronal", 1, (0, 2)), ("axial", 2, (0, 1)))  # name, axis across, axes shown
@@ -112,3 +112,4 @@ def _space(place: Any, location: Location) -> None:
         )
     place.set(xlabel="right (mm)", ylabel="anterior (mm)", zlabel="superior (mm)", title="likely planes")
     place.set_aspect("equal")
+    place.set_box_aspect(None, zoom=0.8)  # room for the labels

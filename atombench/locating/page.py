@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from atombench.locate.location import Location
+from atombench.locating.location import Location
 from atombench.pages.rendering import rendered
 
 FILES = {
@@ -29,4 +30,14 @@ def page_of(location: Location, summary: dict[str, Any], folder: Path) -> str:
         folder: holds the figure.
     """
     figure = base64.b64encode((folder / "figure.png").read_bytes()).decode()
-    return rendered("atombench.locate", "location.html.j2", location=location, summary=summary, figure=figure, files=FILES)
+    return rendered("atombench.locating", "location.html.j2", location=location, summary=summary, figure=figure, files=FILES)
+
+
+def block_page(locations: Mapping[str, Location], notice: str) -> str:
+    """Return the page of several sections as HTML, with links to the folder of each.
+
+    Args:
+        locations: by the name of the folder.
+        notice: what the results must not be used for.
+    """
+    return rendered("atombench.locating", "block.html.j2", locations=locations, notice=notice)

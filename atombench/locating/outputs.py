@@ -6,7 +6,8 @@ import csv
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atombench.errors import DataError
-from atombench.locate.figure import save_figure, save_match
-from atombench.locate.location import Location
-from atombench.locate.page import page_of
-from atombench.locate.scan import LPS
+from atombench.locating.figure import save_figure, save_match
+from atombench.locating.location import Location
+from atombench.locating.page import block_page, page_of
+from atombench.locating.scan import LPS
 
-NOTICE = "For research only; this is no medical device."
+POINTS = ("centre_mm", "centre_voxel", "normal")
+COLUMNS = ("pose", "probability", "similarity", *[f"{name}_{axis}" for name in POINTS for axis in "xyz"])
+NOTICE = "For research only; not a medical device."
 
 
 def write(location: Location, out: Path) -> Path:
@@ -28,23 +31,67 @@ def write(location: Location, out: Path) -> Path:
     Raises:
         DataError: the folder is not empty or cannot be written.
     """
+    with _new_folder(out) as made:
+        _write_files(location, made)
+    return out
+
+
+def write_block(locations: Sequence[Location], out: Path) -> Path:
+    """Write the locations of several sections into a new folder: a folder for each, a table, and a page with links to all.
+
+    Raises:
+        DataError: the folder is not empty or cannot be written.
+    """
+    names = [f"{number}-{location.section.source.name.split('.')[0]}" for number, location in enumerate(locations, 1)]
+    with _new_folder(out) as made:
+        for name, location in zip(names, locations, strict=True):
+            (made / name).mkdir()
+            _write_files(location, made / name)
+        with (made / "sections.csv").open("w", newline="") as file:
+            table = csv.writer(file)
+            table.writerow(["folder", *COLUMNS])
+            for name, location in zip(names, locations, strict=True):
+                table.writerow([name, *_row(location, 0)])
+        (made / "index.html").write_text(block_page(dict(zip(names, locations, strict=True)), NOTICE))
+    return out
+
+
+def check_free(out: Path) -> None:
+    """Check that a folder can be made, so that a long search does not end in vain.
+
+    Raises:
+        DataError: it exists and is not an empty folder.
+    """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         msg = f"{out} exists and is not an empty folder; choose another one"
         raise DataError(msg)
+
+
+@contextmanager
+def _new_folder(out: Path) -> Iterator[Path]:
+    """Yield a folder that becomes `out` once all files are written; otherwise nothing is left.
+
+    Raises:
+        DataError: `out` is not an empty folder or cannot be written.
+    """
+    check_free(out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as temporary:
             made = Path(temporary) / out.name
             made.mkdir()
-            for name, writer in WRITERS.items():
-                writer(location, made / name)
+            yield made
             if out.exists():
                 out.rmdir()
             shutil.move(made, out)
     except OSError as error:
         msg = f"cannot write {out}: {error.strerror or error}"
         raise DataError(msg) from error
-    return out
+
+
+def _write_files(location: Location, folder: Path) -> None:
+    for name, writer in WRITERS.items():
+        writer(location, folder / name)
 
 
 def summary(location: Location) -> dict[str, Any]:
@@ -54,8 +101,10 @@ def summary(location: Location) -> dict[str, Any]:
         "scan": str(location.scan.source),
         "section": str(location.section.source),
         "section_mm": _rounded(location.section.size_mm[::-1]),
+        "method": location.method,
         "similarity": location.similarity,
-        "near_mm": location.near,
+        "calibrated_on": location.calibrated_on,
+        "near_mm": round(location.near, 3),
         "ambiguous": location.is_ambiguous,
         "notice": NOTICE,
         "space": "scanner mm: right, anterior, superior; voxels as stored, from 0",
@@ -87,13 +136,16 @@ def _json(location: Location, path: Path) -> None:
 
 
 def _csv(location: Location, path: Path) -> None:
-    names = ("centre_mm", "centre_voxel", "normal")
     with path.open("w", newline="") as file:
         table = csv.writer(file)
-        table.writerow(["pose", "probability", "similarity", *[f"{name}_{axis}" for name in names for axis in "xyz"]])
-        for number in range(len(location.planes)):
-            pose = _pose(location, number)
-            table.writerow([number + 1, pose["probability"], pose["similarity"], *[v for name in names for v in pose[name]]])
+        table.writerow(COLUMNS)
+        table.writerows(_row(location, number) for number in range(len(location.planes)))
+
+
+def _row(location: Location, number: int) -> list[float]:
+    """Return the values of `COLUMNS` of a pose."""
+    pose = _pose(location, number)
+    return [number + 1, pose["probability"], pose["similarity"], *[value for name in POINTS for value in pose[name]]]
 
 
 def _transform(location: Location, path: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atombench.errors import DataError
-from atombench.locate.scan import NIFTI
+from atombench.locating.scan import NIFTI
 from atombench.volumes.nifti import mm_per_unit, nifti_errors
 
 TIFF = (".tif", ".tiff", ".svs", ".ndpi", ".btf")

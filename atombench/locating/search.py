@@ -15,9 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from atombench.locate.levels import Level
-from atombench.locate.planes import Planes, distinct, neighbours, shown
-from atombench.locate.rotations import rotations_apart
+from atombench.locating.levels import Level
+from atombench.locating.planes import Planes, distinct, neighbours, shown
+from atombench.locating.rotations import rotations_apart
 from atombench.progress import tracked
 from atombench.similarity.measure import Measure
 
@@ -35,14 +35,25 @@ def search(levels: Sequence[Level], measure: Measure, allowed: NDArray[np.bool_]
         measure: similarity.
         allowed: voxels of the coarsest level at which centres may lie.
     """
-    first = levels[0]
-    angle = TURN * first.spacing / (max(first.section.shape) * first.spacing / 2)
-    planes = coarse(first, measure, allowed, angle)
+    angle = first_angle(levels)
+    planes = coarse(levels[0], measure, allowed, angle)
     for number, level in enumerate(levels):
         step, turn = level.spacing / 2, angle / 2 ** (number + 1)
         planes = refined(level, measure, planes.take(slice(KEPT[number])), step, turn)
         planes = distinct(planes, step, turn, KEPT[min(number + 1, len(KEPT) - 1)])
     return planes
+
+
+def refined_on(levels: Sequence[Level], measure: Measure, planes: Planes, angle: float) -> Planes:
+    """Return the poses, in the same order, after moving and turning them on each level, at first by up to `angle` radians."""
+    for number, level in enumerate(levels):
+        planes = refined(level, measure, planes, level.spacing / 2, angle / 2 ** (number + 1))
+    return planes
+
+
+def first_angle(levels: Sequence[Level]) -> float:
+    """Return the angle between rotations on the coarsest level, in radians."""
+    return TURN * 2 / max(levels[0].section.shape)
 
 
 def coarse(level: Level, measure: Measure, allowed: NDArray[np.bool_], angle: float) -> Planes:
@@ -69,7 +80,7 @@ def coarse(level: Level, measure: Measure, allowed: NDArray[np.bool_], angle: fl
 
 
 def refined(level: Level, measure: Measure, planes: Planes, step: float, angle: float) -> Planes:
-    """Return the poses after moving and turning them in ever smaller steps, the best first."""
+    """Return the poses, in the same order, after moving and turning them in ever smaller steps."""
     query = features_of(measure, torch.from_numpy(level.section)[None])
     centres, axes, scores = planes.centres, planes.axes, compared(level, measure, query, planes)
     for halved, rounds in enumerate(ROUNDS):
@@ -82,7 +93,7 @@ def refined(level: Level, measure: Measure, planes: Planes, step: float, angle: 
             centres = np.where(better[:, None], near.centres[rows], centres)
             axes = np.where(better[:, None, None], near.axes[rows], axes)
             scores = np.where(better, found.max(axis=1), scores)
-    return Planes(centres, axes, scores).best_first()
+    return Planes(centres, axes, scores)
 
 
 def compared(level: Level, measure: Measure, query: Tensor, planes: Planes) -> NDArray[np.float64]:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from atombench.locate.levels import Level
-from atombench.locate.planes import Planes
-from atombench.locate.scan import Scan
-from atombench.locate.section_image import SectionImage
+from atombench.locating.levels import Level
+from atombench.locating.planes import Planes
+from atombench.locating.scan import Scan
+from atombench.locating.section_image import SectionImage
 
 Array = NDArray[np.float64]
 AMBIGUOUS = 0.8  # a best pose with less probability is called ambiguous
@@ -27,6 +27,7 @@ class Location:
         probabilities: probability of each pose, that the true centre is near it; they add up to less than 1, (N,).
         near: distance in mm that counts as near.
         calibrated_on: data that the probabilities were calibrated on, for the reader.
+        method: how candidates were found.
         similarity: name of the measure of similarity.
         level: scan and section at the finest resolution of the search.
     """
@@ -37,6 +38,7 @@ class Location:
     probabilities: Array
     near: float
     calibrated_on: str
+    method: str
     similarity: str
     level: Level
 

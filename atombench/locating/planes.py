@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
-from atombench.locate.levels import Level
+from atombench.locating.levels import Level
 
 AT_ONCE = 2**22  # pixels that are interpolated together
 
@@ -37,6 +38,11 @@ class Planes:
         """Return some of them."""
         return Planes(self.centres[rows], self.axes[rows], self.scores[rows])
 
+    @staticmethod
+    def joined(parts: Sequence[Planes]) -> Planes:
+        """Return the poses of several sets, one set after the other."""
+        return Planes(*(np.concatenate(arrays) for arrays in zip(*(vars(part).values() for part in parts), strict=True)))
+
     def best_first(self) -> Planes:
         """Return them in order of their scores."""
         return self.take(np.argsort(-self.scores, kind="stable"))
@@ -50,16 +56,21 @@ class Planes:
 def distinct(planes: Planes, mm: float, angle: float, count: int) -> Planes:
     """Return up to `count` poses, the best first, of which no two are both within `mm` and within `angle` radians."""
     ordered = planes.best_first()
-    left = np.ones(len(ordered), dtype=bool)
+    return ordered.take(distinct_rows(ordered, mm, angle, count))
+
+
+def distinct_rows(planes: Planes, mm: float, angle: float, count: int) -> NDArray[np.intp]:
+    """Return the numbers of up to `count` poses; earlier ones are preferred. See `distinct`."""
+    left = np.ones(len(planes), dtype=bool)
     kept: list[int] = []
     while left.any() and len(kept) < count:
         row = int(left.argmax())
         kept.append(row)
-        turned = np.einsum("nij,ij->n", ordered.axes, ordered.axes[row])  # 1 + 2 cos(angle)
-        moved = np.linalg.norm(ordered.centres - ordered.centres[row], axis=1)
+        turned = np.einsum("nij,ij->n", planes.axes, planes.axes[row])  # 1 + 2 cos(angle)
+        moved = np.linalg.norm(planes.centres - planes.centres[row], axis=1)
         left &= (moved > mm) | (turned < 1 + 2 * np.cos(angle))
         left[row] = False
-    return ordered.take(np.array(kept, dtype=np.intp))
+    return np.array(kept, dtype=np.intp)
 
 
 def shown(level: Level, points: NDArray[np.float64]) -> Tensor:

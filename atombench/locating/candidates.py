@@ -1,0 +1,110 @@
+"""Distinct poses of a section: all positions and rotations from coarse to fine, or those that a network scores highest.
+
+Both ways, the best poses are moved and turned until scan and section are as similar as possible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation
+
+from atombench.errors import DataError
+from atombench.locating.choices import Choices
+from atombench.locating.confidence import Confidence
+from atombench.locating.learned import Cube, Learned, fitting_grid, learned_planes
+from atombench.locating.levels import Level, levels_of
+from atombench.locating.planes import Planes, distinct_rows
+from atombench.locating.region import allowed_centres, check_sizes
+from atombench.locating.scan import Scan
+from atombench.locating.search import first_angle, refined_on, search
+from atombench.locating.section_image import SectionImage
+from atombench.similarity.table import MEASURES
+from atombench.tasks.atom.geometry import BlockGrid
+
+POSES = 12  # most poses of a result
+APART = 2.0  # distance of different poses, as a multiple of what counts as near
+TURNED_APART = 0.35  # radians between different poses at the same place
+NEAR = 0.1  # distance that counts as near, as a share of the shorter side of the section
+PUBLISHED = (BlockGrid(2), BlockGrid(2, 2))  # grids whose weights are published and large enough
+STARTS = 48  # poses by learned similarity that are moved and turned
+
+
+@dataclass(frozen=True)
+class Found:
+    """Distinct poses of a section, with what speaks for each.
+
+    Attributes:
+        planes: poses with their similarity; the most likely first.
+        learned: logarithm of the share of each pose by learned similarity; zeros without a network, (N,).
+        near: distance in mm that counts as near.
+        level: scan and section at the finest resolution.
+    """
+
+    planes: Planes
+    learned: NDArray[np.float64]
+    near: float
+    level: Level
+
+
+def find_poses(scan: Scan, section: SectionImage, choices: Choices, confidence: Confidence) -> Found:
+    """Return up to `POSES` distinct poses of a section.
+
+    Args:
+        scan: the scan.
+        section: the section.
+        choices: how it is sought.
+        confidence: weighs similarity and learned similarity.
+
+    Raises:
+        DataError: scan and section do not fit each other.
+    """
+    check_sizes(scan, section)
+    levels = levels_of(scan, section.pixels, section.pixel_mm)
+    allowed = allowed_centres(levels[0], choices.region)
+    near = max(2 * levels[-1].spacing, NEAR * float(section.size_mm.min()))
+    if choices.method == "locus":
+        planes, learned = _by_features(scan, section, levels, allowed, choices, near)
+    else:
+        planes = search(levels, MEASURES[choices.similarity], allowed)
+        learned = np.zeros(len(planes))
+    order = np.argsort(-confidence.strengths(planes.scores, learned), kind="stable")
+    if choices.region is not None:
+        order = order[choices.region.contains(planes.centres[order])]
+    if not len(order):
+        msg = "no pose that is similar to the section has its centre in the region; check the region, or leave it out"
+        raise DataError(msg)
+    planes, learned = planes.take(order), learned[order]
+    rows = distinct_rows(planes, APART * near, TURNED_APART, POSES)
+    return Found(planes.take(rows), learned[rows], near, levels[-1])
+
+
+def _by_features(
+    scan: Scan, section: SectionImage, levels: Sequence[Level], allowed: NDArray[np.bool_], choices: Choices, near: float
+) -> tuple[Planes, NDArray[np.float64]]:
+    """Return the best poses by learned similarity, moved and turned by the measure, and the logarithms of their shares."""
+    first = levels[0]
+    learned = None if choices.weights is None else Learned.read(choices.weights)
+    cube = Cube.of(scan, allowed, first.origin, first.spacing, (learned.grid if learned else PUBLISHED[0]).edge)
+    grid = fitting_grid(section, cube.spacing, [learned.grid] if learned else PUBLISHED)
+    planes, shares = learned_planes(cube, section, learned or Learned.published(grid))
+    inside = _inside(first, allowed, planes.centres)
+    order = np.flatnonzero(inside)[np.argsort(-shares[inside], kind="stable")]
+    planes, shares = planes.take(order), shares[order]
+    rows = distinct_rows(planes, near, TURNED_APART / 2, STARTS)
+    if not len(rows):
+        return planes, shares
+    moved = refined_on(levels[1:] or levels, MEASURES[choices.similarity], planes.take(rows), first_angle(levels) / 2)
+    return moved, shares[rows]
+
+
+def _inside(level: Level, allowed: NDArray[np.bool_], centres: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which centres (N, 3) in scanner mm lie in allowed voxels or beside them, (N,)."""
+    near = binary_dilation(allowed)
+    voxels = np.round((centres - level.origin) / level.spacing).astype(int)
+    within = ((voxels >= 0) & (voxels < near.shape)).all(axis=1)
+    inside: NDArray[np.bool_] = within & near[tuple(np.clip(voxels, 0, np.array(near.shape) - 1).T)]
+    return inside
