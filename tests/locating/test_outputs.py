@@ -106,7 +106,7 @@ def test_the_page_is_one_file_that_says_how_far_to_trust_it(
     assert ("Ambiguous" in page) is ambiguous
     assert f"{100 * probabilities[0]:.0f} %" in page
     assert "made-up data" in page
-    assert "no medical device" in page
+    assert "not a medical device" in page
     assert "http" not in page.replace("http-equiv", "")
 
 
