@@ -14,6 +14,7 @@ EXTRA_OF = {
     "mlflow": "tracking",
     "sqlalchemy": "tracking",
     "matplotlib": "locate",
+    "imagecodecs": "locate",
     "skimage": "locate",
     "tifffile": "locate",
     "snakemake": "workflow",

@@ -49,9 +49,10 @@ def run(
     section: Annotated[str, typer.Option(help="End of the names of images that sections are cut from.")] = "_T1.nii.gz",
     mask: Annotated[str, typer.Option(help="End of the names of masks; empty: where the scan is not 0.")] = "",
     region: Annotated[bool, typer.Option(help="Use the mask as region of the search, too.")] = False,
+    extracted: Annotated[bool, typer.Option(help="Remove what lies outside the mask from scan and sections.")] = False,
     subjects: Annotated[str, typer.Option(help="Names before the end, with commas; default: all.")] = "",
     count: Annotated[int, typer.Option(help="Number of sections.")] = 200,
-    size: Annotated[int, typer.Option(help="Width of a section in mm; a multiple of 8.")] = 40,
+    size: Annotated[int, typer.Option(help="Width of a section in mm; a multiple of 8.", min=8)] = 40,
     severity: Annotated[int, typer.Option(help="Severity of the damage, 0 to 5.")] = 0,
     method: Method = "search",
     similarity: Measure = "absolute-ncc",
@@ -59,6 +60,8 @@ def run(
 ) -> None:
     """Cut sections and locate them."""
     torch.set_num_threads(threads)
+    if size % 8:
+        sys.exit(f"expected a size that is a multiple of 8 mm, got {size}")
     names = subjects.split(",") if subjects else sorted(path.name[: -len(scan)] for path in folder.glob(f"*{scan}"))
     done = len(_lines([out])) if out.exists() else 0
     key = f"{method}/{similarity}"
@@ -67,6 +70,9 @@ def run(
         name = names[number % len(names)]
         image, others = read_scan(folder / (name + scan)), read_scan(folder / (name + section))
         inside = (read_scan(folder / (name + mask)) if mask else image).voxels > 0
+        _check_grids(image, others, inside)
+        if extracted:
+            image, others = (Scan(np.where(inside, one.voxels, 0), one.affine, one.source) for one in (image, others))
         pixels, centre = _section(others, inside, size, severity, number)
         known = _region(inside, image) if region else None
         start = time.perf_counter()
@@ -80,6 +86,7 @@ def run(
             "from": section,
             "size": size,
             "near": found.near,
+            "pixels": found.pixels,
             "seconds": round(time.perf_counter() - start, 2),
             "errors": np.linalg.norm(found.planes.centres - centre, axis=1).round(3).tolist(),
             "similarities": found.planes.scores.round(6).tolist(),
@@ -97,7 +104,8 @@ def fit(rows: Rows, subjects: Annotated[str, typer.Option(help="Subjects to fit 
     if len(keys) != 1:
         sys.exit(f"expected one method and measure, got {sorted(keys)}")
     similarities, scores = ([_array(line, name) for line in lines] for name in ("similarities", "scores"))
-    found = fitted(similarities, scores, [_right(line) for line in lines])
+    pixels = np.array([line["pixels"] for line in lines], np.float64)
+    found = fitted(similarities, scores, pixels, [_right(line) for line in lines])
     entries = {**published_calibrations(), keys.pop(): entry_of(found, about)}
     Path(str(FILE)).write_text(json.dumps(dict(sorted(entries.items())), indent=1) + "\n")
     print(len(lines), found)
@@ -137,6 +145,12 @@ def calibration_error(stated: NDArray[np.float64], right: NDArray[np.bool_]) -> 
     bins = np.minimum((stated * BINS).astype(int), BINS - 1)
     parts = [bins == number for number in range(BINS) if (bins == number).any()]
     return float(sum(part.mean() * abs(stated[part].mean() - right[part].mean()) for part in parts))
+
+
+def _check_grids(image: Scan, others: Scan, inside: NDArray[np.bool_]) -> None:
+    alike = image.voxels.shape == others.voxels.shape == inside.shape and np.allclose(image.affine, others.affine, atol=1e-3)
+    if not alike or not np.allclose(image.spacing, PIXEL, atol=1e-3):
+        sys.exit(f"{others.source}: expected scan, image and mask on one grid of {PIXEL:g} mm")
 
 
 def _section(
@@ -190,7 +204,9 @@ def _near(lines: list[dict[str, Any]]) -> NDArray[np.float64]:
 def _stated(lines: list[dict[str, Any]]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Return the stated probabilities of the first poses, and whether these are right."""
     confidence = calibration_of(lines[0]["method"], lines[0]["similarity"])[0]
-    stated = [confidence.probabilities(_array(line, "similarities"), _array(line, "scores"))[0] for line in lines]
+    stated = [
+        confidence.probabilities(_array(line, "similarities"), _array(line, "scores"), line["pixels"])[0] for line in lines
+    ]
     return np.array(stated), np.array([line["errors"][0] for line in lines]) <= _near(lines)
 
 

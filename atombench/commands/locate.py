@@ -75,7 +75,7 @@ def _region(mask: Path | None, box: str) -> Region | None:
 
     Raises:
         ConfigError: both are given.
-        DataError: the mask cannot be read, or the box is none.
+        DataError: the mask cannot be read, or the box is invalid.
     """
     if mask is not None and box:
         msg = "give either --region or --box, not both"

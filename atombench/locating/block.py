@@ -11,9 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from atombench.locating.planes import Planes
 
+LEAST = 1e-9  # probability of what is all but impossible
+MOST_GAIN = np.log(10)  # by which others may raise the odds; neighbours look alike, so that their wrong poses agree, too
 TILT = np.radians(10)  # largest angle between planes that count as parallel
 Array = NDArray[np.float64]
 
@@ -69,7 +72,8 @@ def joint_probabilities(planes: Sequence[Planes], probabilities: Sequence[Array]
     """Return the probabilities of the poses of each section, given those of the others; (N,) each.
 
     A pose is as likely as its own probability times, for each other section, that of the best pose that agrees with it, divided
-    by the share that agrees by chance; or, if greater, times the probability that the other's pose was not found.
+    by the share that agrees by chance; or, if greater, times the probability that the other's pose was not found. All others
+    together raise its odds by no more than `MOST_GAIN`.
 
     Args:
         planes: distinct poses of each section.
@@ -80,12 +84,11 @@ def joint_probabilities(planes: Sequence[Planes], probabilities: Sequence[Array]
 
 
 def _given_others(planes: Sequence[Planes], probabilities: Sequence[Array], block: Block, number: int) -> Array:
-    weights = np.array(probabilities[number], np.float64)
-    for other, (poses, own) in enumerate(zip(planes, probabilities, strict=True)):
+    own, gains = probabilities[number], np.zeros(len(planes[number]))
+    for other, (poses, theirs) in enumerate(zip(planes, probabilities, strict=True)):
         if other != number:
             agreeing = block.agree(planes[number], poses, other - number)
-            best = np.where(agreeing, own[None], 0).max(axis=1, initial=0)
-            weights = weights * np.maximum(best / block.chance, 1 - own.sum())
-    nowhere = max(1 - float(probabilities[number].sum()), 1e-9)
-    found: Array = weights / (weights.sum() + nowhere)
-    return found
+            best = np.where(agreeing, theirs[None], 0).max(axis=1, initial=0)
+            gains += np.log(np.maximum(best / block.chance, max(1 - theirs.sum(), LEAST)))
+    logs = np.append(np.log(np.maximum(own, LEAST)) + np.minimum(gains, MOST_GAIN), np.log(max(1 - own.sum(), LEAST)))
+    return np.asarray(softmax(logs)[:-1], np.float64)

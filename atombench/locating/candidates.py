@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 
@@ -18,7 +19,7 @@ from atombench.locating.confidence import Confidence
 from atombench.locating.learned import Cube, Learned, fitting_grid, learned_planes
 from atombench.locating.levels import Level, levels_of
 from atombench.locating.planes import Planes, distinct_rows
-from atombench.locating.region import allowed_centres, check_sizes
+from atombench.locating.region import allowed_centres, check_sizes, organ_mask
 from atombench.locating.scan import Scan
 from atombench.locating.search import first_angle, refined_on, search
 from atombench.locating.section_image import SectionImage
@@ -35,19 +36,19 @@ STARTS = 48  # poses by learned similarity that are moved and turned
 
 @dataclass(frozen=True)
 class Found:
-    """Distinct poses of a section, with what speaks for each.
+    """Distinct poses of a section, with the evidence for each.
 
     Attributes:
         planes: poses with their similarity; the most likely first.
         learned: logarithm of the share of each pose by learned similarity; zeros without a network, (N,).
         near: distance in mm that counts as near.
-        level: scan and section at the finest resolution.
+        pixels: number of pixels that were compared at the finest resolution.
     """
 
     planes: Planes
     learned: NDArray[np.float64]
     near: float
-    level: Level
+    pixels: int
 
 
 def find_poses(scan: Scan, section: SectionImage, choices: Choices, confidence: Confidence) -> Found:
@@ -56,7 +57,7 @@ def find_poses(scan: Scan, section: SectionImage, choices: Choices, confidence: 
     Args:
         scan: the scan.
         section: the section.
-        choices: how it is sought.
+        choices: how to search for it.
         confidence: weighs similarity and learned similarity.
 
     Raises:
@@ -69,17 +70,17 @@ def find_poses(scan: Scan, section: SectionImage, choices: Choices, confidence: 
     if choices.method == "locus":
         planes, learned = _by_features(scan, section, levels, allowed, choices, near)
     else:
-        planes = search(levels, MEASURES[choices.similarity], allowed)
+        planes = search(levels, MEASURES[choices.similarity], allowed, choices.region)
         learned = np.zeros(len(planes))
     order = np.argsort(-confidence.strengths(planes.scores, learned), kind="stable")
     if choices.region is not None:
         order = order[choices.region.contains(planes.centres[order])]
     if not len(order):
-        msg = "no pose that is similar to the section has its centre in the region; check the region, or leave it out"
+        msg = "no similar pose has its centre in the organ and the region; use the search, or a larger region"
         raise DataError(msg)
     planes, learned = planes.take(order), learned[order]
     rows = distinct_rows(planes, APART * near, TURNED_APART, POSES)
-    return Found(planes.take(rows), learned[rows], near, levels[-1])
+    return Found(planes.take(rows), learned[rows], near, levels[-1].section.size)
 
 
 def _by_features(
@@ -88,16 +89,19 @@ def _by_features(
     """Return the best poses by learned similarity, moved and turned by the measure, and the logarithms of their shares."""
     first = levels[0]
     learned = None if choices.weights is None else Learned.read(choices.weights)
-    cube = Cube.of(scan, allowed, first.origin, first.spacing, (learned.grid if learned else PUBLISHED[0]).edge)
+    cube = Cube.of(
+        scan, organ_mask(first.volume), first.origin, first.spacing, (learned.grid if learned else PUBLISHED[0]).edge
+    )
     grid = fitting_grid(section, cube.spacing, [learned.grid] if learned else PUBLISHED)
-    planes, shares = learned_planes(cube, section, learned or Learned.published(grid))
+    planes, shares = learned_planes(cube, section, learned or Learned.published(grid), torch.get_num_threads())
     inside = _inside(first, allowed, planes.centres)
     order = np.flatnonzero(inside)[np.argsort(-shares[inside], kind="stable")]
     planes, shares = planes.take(order), shares[order]
     rows = distinct_rows(planes, near, TURNED_APART / 2, STARTS)
     if not len(rows):
         return planes, shares
-    moved = refined_on(levels[1:] or levels, MEASURES[choices.similarity], planes.take(rows), first_angle(levels) / 2)
+    measure, turn = MEASURES[choices.similarity], first_angle(levels) / 2
+    moved = refined_on(levels[1:] or levels, measure, planes.take(rows), turn, choices.region)
     return moved, shares[rows]
 
 

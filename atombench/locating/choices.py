@@ -1,4 +1,4 @@
-"""How a section is sought: method, measure of similarity, region and weights."""
+"""How to search for a section: method, measure of similarity, region and weights."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from pathlib import Path
 from typing import Literal
 
 from atombench.errors import ConfigError
+from atombench.locating.confidence import published_calibrations
 from atombench.locating.region import Region
 
 Method = Literal["search", "locus"]
 Measure = Literal["absolute-ncc", "gradient-fields"]
 METHODS: tuple[Method, ...] = ("search", "locus")
-SIMILARITIES: tuple[Measure, ...] = ("absolute-ncc", "gradient-fields")  # their probabilities are calibrated
+SIMILARITIES: tuple[Measure, ...] = ("absolute-ncc", "gradient-fields")
 DEFAULT_SIMILARITY: Measure = "absolute-ncc"
 
 
 @dataclass(frozen=True)
 class Choices:
-    """How a section is sought.
+    """How to search for a section.
 
     Attributes:
         method: how candidates are found.
@@ -27,7 +28,7 @@ class Choices:
         weights: bundle of a training of `locus`, instead of the published one.
 
     Raises:
-        ConfigError: there is no such method or measure, or there are weights for the search.
+        ConfigError: there is no such method or measure, they are not calibrated together, or there are weights for the search.
     """
 
     method: Method = "search"
@@ -41,6 +42,9 @@ class Choices:
             if name not in names:
                 msg = f"there is no {kind} {name!r} for locate; choose one of {', '.join(names)}"
                 raise ConfigError(msg)
+        if f"{self.method}/{self.similarity}" not in published_calibrations():
+            msg = f"the probabilities of {self.method} with {self.similarity} are not calibrated; use {DEFAULT_SIMILARITY}"
+            raise ConfigError(msg)
         if self.weights is not None and self.method == "search":
             msg = "the method search uses no weights; choose --method locus"
             raise ConfigError(msg)

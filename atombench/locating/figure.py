@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from atombench.locating.levels import resampled_scan, scan_extent
 from atombench.locating.location import Location
+from atombench.locating.section_image import SectionImage
 
 AXES = ("right", "anterior", "superior")
 VIEWS = (("sagittal", 0, (1, 2)), ("coronal", 1, (0, 2)), ("axial", 2, (0, 1)))  # name, axis across, axes shown
@@ -23,7 +24,7 @@ def save_match(location: Location, path: Path) -> None:
 
     figure = Figure(figsize=(7, 3.8), layout="constrained")
     for place, (title, image) in zip(figure.subplots(1, 2), _pair(location), strict=True):
-        _shown(place, title, image)
+        _shown(place, title, image, location.section)
     figure.savefig(path, dpi=130)
 
 
@@ -40,7 +41,7 @@ def save_figure(location: Location, path: Path) -> None:
         _view(figure.add_subplot(grid[0, number]), location, volume, origin, step, name, across, axes)
     _space(figure.add_subplot(grid[1, 0], projection="3d"), location)
     for number, (title, image) in enumerate(_pair(location), 1):
-        _shown(figure.add_subplot(grid[1, number]), title, image)
+        _shown(figure.add_subplot(grid[1, number]), title, image, location.section)
     figure.savefig(path, dpi=110)
 
 
@@ -48,8 +49,15 @@ def _pair(location: Location) -> tuple[tuple[str, NDArray[np.float32]], ...]:
     return (("section", location.section.pixels), ("scan at the most likely plane", location.resliced()))
 
 
-def _shown(place: Any, title: str, image: NDArray[np.float32]) -> None:
-    place.imshow(image, cmap="gray", vmin=np.percentile(image, 1), vmax=max(np.percentile(image, 99), image.min() + 1e-9))
+def _shown(place: Any, title: str, image: NDArray[np.float32], section: SectionImage) -> None:
+    down, across = section.pixel_mm
+    place.imshow(
+        image,
+        cmap="gray",
+        aspect=down / across,
+        vmin=np.percentile(image, 1),
+        vmax=max(np.percentile(image, 99), image.min() + 1e-9),
+    )
     place.set_title(title)
     place.set_axis_off()
 

@@ -14,7 +14,7 @@ from atombench.locating.block import Block, joint_probabilities
 from atombench.locating.candidates import APART, POSES, TURNED_APART, find_poses
 from atombench.locating.choices import DEFAULT_SIMILARITY, Choices, Measure, Method
 from atombench.locating.confidence import calibration_of, evidence_of
-from atombench.locating.levels import scan_extent
+from atombench.locating.levels import levels_of, scan_extent
 from atombench.locating.location import Location
 from atombench.locating.planes import Planes, distinct_rows
 from atombench.locating.region import Region
@@ -88,13 +88,18 @@ def locate_block(
     if spacing is not None and not 0 < spacing < np.inf:
         msg = f"expected a spacing of more than 0 mm, got {spacing}"
         raise DataError(msg)
+    if not sections:
+        msg = "expected at least one section"
+        raise DataError(msg)
     scan, images = _scan(scan), [_section(section, mm_per_pixel) for section in sections]
     alone = [_located(scan, image, choices) for image in images]
+    if len(alone) == 1:
+        return alone
     low, high = scan_extent(scan)
     reach = max(float(image.size_mm.max()) for image in images)
     block = Block(spacing, APART * max(one.near for one in alone), reach, float(np.linalg.norm(high - low)))
     if spacing is not None:
-        alone = [_with_predictions(alone, number, block) for number in range(len(alone))]
+        alone = [_with_predictions(alone, number, block, region) for number in range(len(alone))]
     joint = joint_probabilities([one.planes for one in alone], [one.probabilities for one in alone], block)
     return [_reordered(one, probabilities) for one, probabilities in zip(alone, joint, strict=True)]
 
@@ -114,16 +119,15 @@ def _located(scan: Scan, section: SectionImage, choices: Choices) -> Location:
         scan=scan,
         section=section,
         planes=found.planes,
-        probabilities=confidence.probabilities(found.planes.scores, found.learned),
+        probabilities=confidence.probabilities(found.planes.scores, found.learned, found.pixels),
         near=found.near,
         calibrated_on=fitted_to,
         method=choices.method,
         similarity=choices.similarity,
-        level=found.level,
     )
 
 
-def _with_predictions(alone: Sequence[Location], number: int, block: Block) -> Location:
+def _with_predictions(alone: Sequence[Location], number: int, block: Block, region: Region | None) -> Location:
     """Return the location of a section with the poses added that follow from the best ones of the others.
 
     All poses together are as likely as those of the section alone were. A new pose is as much less likely than the first one as
@@ -132,7 +136,10 @@ def _with_predictions(alone: Sequence[Location], number: int, block: Block) -> L
     own = alone[number]
     others = [(other, one.planes.take(slice(PREDICTING))) for other, one in enumerate(alone) if other != number]
     predicted = [block.predicted(planes, number - other) for other, planes in others]
-    moved = refined_on([own.level], MEASURES[own.similarity], Planes.joined(predicted), TURNED_APART / 4)
+    finest = levels_of(own.scan, own.section.pixels, own.section.pixel_mm)[-1:]
+    moved = refined_on(finest, MEASURES[own.similarity], Planes.joined(predicted), TURNED_APART / 4)
+    if region is not None:
+        moved = moved.take(np.flatnonzero(region.contains(moved.centres)))
     together = Planes.joined([own.planes, moved.best_first()])
     rows = distinct_rows(together, APART * own.near, TURNED_APART, len(together))
     new = together.take(rows[rows >= len(own.planes)])
@@ -146,4 +153,9 @@ def _with_predictions(alone: Sequence[Location], number: int, block: Block) -> L
 def _reordered(location: Location, probabilities: NDArray[np.float64]) -> Location:
     """Return a location with other probabilities, the most likely pose first, and at most `POSES`."""
     order = np.argsort(-probabilities, kind="stable")[:POSES]
-    return replace(location, planes=location.planes.take(order), probabilities=probabilities[order])
+    return replace(
+        location,
+        planes=location.planes.take(order),
+        probabilities=probabilities[order],
+        calibrated_on=f"{location.calibrated_on}, each alone; the support by other sections was not calibrated",
+    )

@@ -7,7 +7,7 @@ the organ is resampled to such a cube, and the section is compared at many angle
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from scipy.special import log_softmax
 from atombench.engine import contract
 from atombench.engine.weights import load_bundle
 from atombench.errors import DataError
-from atombench.locating.levels import blur
+from atombench.locating.levels import above_background, blur
 from atombench.locating.planes import Planes
 from atombench.locating.scan import Scan
 from atombench.locating.section_image import SectionImage
@@ -66,7 +66,7 @@ class Cube:
         step = MARGIN * (float((high - low).max()) + spacing) / edge
         start = (low + high) / 2 - (edge - 1) / 2 * step
         inverse = np.linalg.inv(scan.affine)
-        blurred = gaussian_filter(scan.voxels, blur(step, scan.spacing), mode="nearest")
+        blurred = gaussian_filter(above_background(scan), blur(step, scan.spacing), mode="nearest")
         offset = inverse[:3, :3] @ start + inverse[:3, 3]
         voxels = affine_transform(blurred, inverse[:3, :3] * step, offset, (edge,) * 3, order=1, mode="constant")
         near = affine_transform(
@@ -114,7 +114,7 @@ class Learned:
         return Learned(bundle.weights, grid, origin.options)
 
 
-def learned_planes(cube: Cube, section: SectionImage, learned: Learned, threads: int = 2) -> tuple[Planes, NDArray[np.float64]]:
+def learned_planes(cube: Cube, section: SectionImage, learned: Learned, threads: int) -> tuple[Planes, NDArray[np.float64]]:
     """Return poses by learned similarity, and the logarithm of the share that each has of the total, (N,).
 
     Args:
@@ -128,7 +128,8 @@ def learned_planes(cube: Cube, section: SectionImage, learned: Learned, threads:
     """
     grid = learned.grid
     angles = np.arange(ANGLES) * 2 * np.pi / ANGLES
-    front = np.stack([turned_pixels(section, angle, grid.section, cube.spacing) for angle in angles])
+    blurred = replace(section, pixels=gaussian_filter(section.pixels, blur(cube.spacing, section.pixel_mm), mode="nearest"))
+    front = np.stack([turned_pixels(blurred, angle, grid.section, cube.spacing) for angle in angles])
     pixels = np.concatenate([front, front[:, :, ::-1]])
     search = search_with(learned.weights, grid, learned.options, contract.Resources(seed=1, threads=threads))
     found = search.poses(cube.voxels, np.ascontiguousarray(pixels), upright=True)
@@ -158,16 +159,15 @@ def fitting_grid(section: SectionImage, spacing: float, grids: Sequence[BlockGri
 
 
 def turned_pixels(section: SectionImage, angle: float, width: int, spacing: float) -> NDArray[np.float32]:
-    """Return the middle of a section, turned by an angle (radians), at a spacing in mm; from 0 to 1, float32 (W, W).
+    """Return the middle of a blurred section, turned by an angle (radians), at a spacing in mm; from 0 to 1, float32 (W, W).
 
     Column and row of the result lie along (cos, sin) and (-sin, cos) of the angle in columns and rows of the section.
     """
     sizes = np.asarray(section.pixel_mm, np.float64)
-    blurred = gaussian_filter(section.pixels, blur(spacing, sizes), mode="nearest")
     cosine, sine = np.cos(angle), np.sin(angle)
     matrix = np.array([[cosine, sine], [-sine, cosine]]) * spacing / sizes[:, None]  # (row, column) to (row, column)
     start = (np.array(section.pixels.shape) - 1) / 2 - matrix @ np.full(2, (width - 1) / 2)
-    return scaled(affine_transform(blurred, matrix, start, (width, width), order=1, mode="constant"))
+    return scaled(affine_transform(section.pixels, matrix, start, (width, width), order=1, mode="constant"))
 
 
 def section_axes(normals: NDArray[np.float64], angles: NDArray[np.float64], mirrored: NDArray[np.bool_]) -> NDArray[np.float64]:

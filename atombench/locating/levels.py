@@ -12,8 +12,9 @@ from scipy.ndimage import affine_transform, gaussian_filter
 from atombench.locating.scan import Scan
 
 BLUR = 0.35  # standard deviation of the blur before resampling to pixels of one unit, if voxels were infinitely small
-FEWEST = 6  # pixels along the shorter side of the section on the coarsest level
+FEWEST = 7  # pixels along the shorter side of the section on the coarsest level
 MOST = 48  # pixels along the longer side of the section on the finest level
+LONGEST = 2.0  # longer side as a multiple of the shorter one, of the middle part that is compared on the coarsest level
 MOST_VOXELS = 12_000_000  # of a level
 
 
@@ -70,15 +71,20 @@ def scan_extent(scan: Scan) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def resampled_scan(scan: Scan, spacing: float) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Return the voxels of a scan at a spacing in mm, and the centre of the first one in scanner mm."""
+    """Return the voxels of a scan, less its background, at a spacing in mm, and the centre of the first one in scanner mm."""
     low, high = scan_extent(scan)
     counts = np.maximum(np.ceil((high - low) / spacing).astype(int), 1) + 1
     origin = (low + high) / 2 - (counts - 1) / 2 * spacing
     inverse = np.linalg.inv(scan.affine)
-    blurred = gaussian_filter(scan.voxels, blur(spacing, scan.spacing), mode="nearest")
+    blurred = gaussian_filter(above_background(scan), blur(spacing, scan.spacing), mode="nearest")
     start = inverse[:3, :3] @ origin + inverse[:3, 3]
     found = affine_transform(blurred, inverse[:3, :3] * spacing, start, tuple(counts), order=1, mode="constant")
     return found.astype(np.float32), origin
+
+
+def above_background(scan: Scan) -> NDArray[np.float32]:
+    """Return the voxels as stored, less the background; 0 is then what lies outside."""
+    return np.maximum(scan.voxels - np.float32(scan.background), 0)
 
 
 def resampled_section(

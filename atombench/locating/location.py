@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from atombench.locating.levels import Level
 from atombench.locating.planes import Planes
 from atombench.locating.scan import Scan
 from atombench.locating.section_image import SectionImage
@@ -29,7 +28,6 @@ class Location:
         calibrated_on: data that the probabilities were calibrated on, for the reader.
         method: how candidates were found.
         similarity: name of the measure of similarity.
-        level: scan and section at the finest resolution of the search.
     """
 
     scan: Scan
@@ -40,7 +38,6 @@ class Location:
     calibrated_on: str
     method: str
     similarity: str
-    level: Level
 
     @property
     def centre_mm(self) -> Array:
@@ -83,7 +80,7 @@ class Location:
         return affine
 
     def resliced(self, number: int = 0) -> NDArray[np.float32]:
-        """Return what the scan shows at the section's pixels, interpolated linearly, 0 outside; (H, W)."""
+        """Return what the scan shows at the section's pixels, interpolated linearly; (H, W)."""
         from scipy.ndimage import map_coordinates
 
         height, width = self.section.pixels.shape
@@ -91,7 +88,9 @@ class Location:
         pixels = np.stack([columns, rows, np.zeros_like(rows)], axis=1)
         affine = self.pixel_to_mm(number)
         voxels = self.scan.to_voxels(pixels @ affine[:3, :3].T + affine[:3, 3])
-        found: NDArray[np.float32] = map_coordinates(self.scan.voxels, voxels.T, order=1).reshape(height, width)
+        found: NDArray[np.float32] = map_coordinates(self.scan.voxels, voxels.T, order=1, cval=self.scan.background).reshape(
+            height, width
+        )
         return found
 
     def probability_map(self) -> NDArray[np.float32]:
@@ -100,7 +99,7 @@ class Location:
         The probability of each pose is spread as a Gaussian of which two standard deviations are `near`.
         """
         shape: tuple[int, ...] = self.scan.voxels.shape
-        found, indices = np.zeros(shape), np.moveaxis(np.indices(shape), 0, -1)
+        found = np.zeros(shape, np.float32)
         spread = max(self.near / 2, float(self.scan.spacing.max()) / 2)
         for centre, probability in zip(self.planes.centres, self.probabilities, strict=True):
             middle, reach = (
@@ -111,8 +110,9 @@ class Location:
                 slice(max(0, at - far), max(0, min(length, at + far + 1)))
                 for at, far, length in zip(middle, reach, shape, strict=True)
             )
-            squared = ((self.scan.to_mm(indices[part].astype(np.float64)) - centre) ** 2).sum(axis=-1)
+            indices = np.stack(np.meshgrid(*(np.arange(side.start, side.stop) for side in part), indexing="ij"), axis=-1)
+            squared = ((self.scan.to_mm(indices.astype(np.float64)) - centre) ** 2).sum(axis=-1)
             density = np.exp(-squared / (2 * spread**2))
             if density.sum() > 0:
                 found[part] += probability * density / density.sum()
-        return found.astype(np.float32)
+        return found

@@ -18,7 +18,7 @@ from atombench.errors import DataError
 from atombench.locating.figure import save_figure, save_match
 from atombench.locating.location import Location
 from atombench.locating.page import block_page, page_of
-from atombench.locating.scan import LPS
+from atombench.volumes.dicom import LPS
 
 POINTS = ("centre_mm", "centre_voxel", "normal")
 COLUMNS = ("pose", "probability", "similarity", *[f"{name}_{axis}" for name in POINTS for axis in "xyz"])
@@ -52,19 +52,27 @@ def write_block(locations: Sequence[Location], out: Path) -> Path:
             table.writerow(["folder", *COLUMNS])
             for name, location in zip(names, locations, strict=True):
                 table.writerow([name, *_row(location, 0)])
-        (made / "index.html").write_text(block_page(dict(zip(names, locations, strict=True)), NOTICE))
+        (made / "index.html").write_text(block_page(dict(zip(names, locations, strict=True)), NOTICE), encoding="utf-8")
     return out
 
 
 def check_free(out: Path) -> None:
-    """Check that a folder can be made, so that a long search does not end in vain.
+    """Check that a folder can be written, so that a long search is not wasted.
 
     Raises:
-        DataError: it exists and is not an empty folder.
+        DataError: it exists and is not an empty folder, or cannot be written.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        msg = f"{out} exists and is not an empty folder; choose another one"
-        raise DataError(msg)
+    try:
+        if out.exists() and (not out.is_dir() or any(out.iterdir()) or out.samefile(Path())):
+            msg = f"{out} exists and is not an empty folder; choose another one"
+            raise DataError(msg)
+        with tempfile.TemporaryDirectory(
+            prefix=".atombench.", dir=next(path for path in out.absolute().parents if path.exists())
+        ):
+            pass
+    except OSError as error:
+        msg = f"cannot write {out}: {error.strerror or error}"
+        raise DataError(msg) from error
 
 
 @contextmanager
@@ -84,8 +92,8 @@ def _new_folder(out: Path) -> Iterator[Path]:
             if out.exists():
                 out.rmdir()
             shutil.move(made, out)
-    except OSError as error:
-        msg = f"cannot write {out}: {error.strerror or error}"
+    except (OSError, RuntimeError) as error:  # the latter from SimpleITK
+        msg = f"cannot write {out}: {getattr(error, 'strerror', None) or str(error).strip().splitlines()[-1]}"
         raise DataError(msg) from error
 
 
@@ -132,7 +140,7 @@ def _rounded(values: NDArray[np.float64], digits: int = 3) -> list[float]:
 
 
 def _json(location: Location, path: Path) -> None:
-    path.write_text(json.dumps(summary(location), indent=1) + "\n")
+    path.write_text(json.dumps(summary(location), indent=1) + "\n", encoding="utf-8")
 
 
 def _csv(location: Location, path: Path) -> None:
@@ -173,7 +181,7 @@ def _markups(location: Location, path: Path) -> None:
         for number in range(len(location.planes))
     ]
     schema = "https://raw.githubusercontent.com/slicer/slicer/master/Modules/Loadable/Markups/Resources/Schema/markups-schema-v1.0.3.json#"
-    path.write_text(json.dumps({"@schema": schema, "markups": curves}, indent=1) + "\n")
+    path.write_text(json.dumps({"@schema": schema, "markups": curves}, indent=1) + "\n", encoding="utf-8")
 
 
 def _nifti(array: NDArray[np.float32], affine: NDArray[np.float64], path: Path) -> None:
@@ -197,7 +205,7 @@ def _probability(location: Location, path: Path) -> None:
 
 
 def _page(location: Location, path: Path) -> None:
-    path.write_text(page_of(location, summary(location), path.parent))
+    path.write_text(page_of(location, summary(location), path.parent), encoding="utf-8")
 
 
 WRITERS: dict[str, Callable[[Location, Path], None]] = {

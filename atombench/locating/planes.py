@@ -14,8 +14,6 @@ from torch.nn.functional import grid_sample
 
 from atombench.locating.levels import Level
 
-AT_ONCE = 2**22  # pixels that are interpolated together
-
 
 @dataclass(frozen=True)
 class Planes:
@@ -79,9 +77,8 @@ def shown(level: Level, points: NDArray[np.float64]) -> Tensor:
     volume = torch.from_numpy(level.volume)[None, None]
     between = (2 * (points - level.origin) / level.spacing + 1) / size - 1
     grid = torch.from_numpy(between[:, :, ::-1].astype(np.float32))  # last axis first
-    parts = grid.split(max(1, AT_ONCE // points.shape[1]))
-    found = [grid_sample(volume, part[None, :, :, None], align_corners=False)[0, 0, :, :, 0] for part in parts]
-    return torch.cat(found).reshape(-1, *level.section.shape)
+    found: Tensor = grid_sample(volume, grid[None, :, :, None], align_corners=False)
+    return found.reshape(-1, *level.section.shape)
 
 
 def neighbours(planes: Planes, step: float, angle: float) -> Planes:

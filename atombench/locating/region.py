@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.spatial import cKDTree
 
 from atombench.errors import DataError
 from atombench.locating.levels import Level, resampled_scan, scan_extent
@@ -15,8 +16,10 @@ from atombench.locating.scan import Scan, read_scan
 from atombench.locating.section_image import SectionImage
 
 BACKGROUND = 0.15  # of the range of intensities; darker voxels are outside the organ, or cavities in it
+LONGEST_SHAPE = 8  # longer side of a section as a multiple of the shorter one
 TOO_LARGE = 1.2  # a section is too large if even its shorter side is longer than the organ, times this
 EXTENT_GRID = 48  # voxels along the longest side of the scan, to measure the organ
+MOST_PARTS = 7  # along each side of a voxel, that are compared with a mask
 FEWEST_VOXELS = 3  # of the scan along the shorter side of a section
 
 Array = NDArray[np.float64]
@@ -43,6 +46,28 @@ class Region:
             values = ndimage.map_coordinates(self.mask.voxels, self.mask.to_voxels(points).T, order=0, cval=0.0)
             inside &= values != 0
         return np.asarray(inside, dtype=bool)
+
+    def touches(self, points: Array, side: float) -> NDArray[np.bool_]:
+        """Return which cubes about points in scanner mm (N, 3), with sides of some mm, reach into it, (N,)."""
+        half = side / 2
+        if self.mask is None:
+            return np.asarray(((points >= self.low - half) & (points <= self.high + half)).all(axis=1), dtype=bool)
+        count = min(MOST_PARTS, int(np.ceil(side / float(self.mask.spacing.min()))) + 1)
+        steps = np.linspace(-half, half, count)
+        moves = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(-1, 3)
+        inside = np.zeros(len(points), dtype=bool)
+        for move in moves:
+            inside |= self.contains(points + move)
+        return inside
+
+    def nearest(self, points: Array) -> Array:
+        """Return the points in scanner mm (N, 3), each moved to the nearest one inside."""
+        if self.mask is None:
+            return np.clip(points, self.low, self.high)
+        inside = self.mask.to_mm(np.argwhere(self.mask.voxels != 0).astype(np.float64))
+        moved, outside = points.copy(), ~self.contains(points)
+        moved[outside] = inside[cKDTree(inside).query(points[outside])[1]]
+        return moved
 
     @staticmethod
     def read_box(text: str) -> Region:
@@ -80,6 +105,8 @@ def organ_mask(volume: NDArray[np.float32]) -> NDArray[np.bool_]:
     """
     low, high = np.percentile(volume, [1, 98])
     bright = volume > low + BACKGROUND * (high - low)
+    if not bright.any():
+        return np.ones(volume.shape, dtype=bool)
     labels, count = ndimage.label(bright)
     if count > 1:
         sizes = np.bincount(labels.ravel())[1:]
@@ -102,7 +129,7 @@ def allowed_centres(level: Level, region: Region | None) -> NDArray[np.bool_]:
         return allowed
     where = np.argwhere(allowed)
     points = where * level.spacing + level.origin
-    inside = region.contains(points)
+    inside = region.touches(points, level.spacing)
     if not inside.any():
         msg = (
             "the region does not overlap with the organ in the scan, which reaches from "
@@ -123,6 +150,10 @@ def check_sizes(scan: Scan, section: SectionImage) -> None:
     step = max(float((high - low).max()) / EXTENT_GRID, float(scan.spacing.min()))
     organ = np.asarray(_extent(organ_mask(resampled_scan(scan, step)[0])) * step, np.float64)
     shortest, measures = float(section.size_mm.min()), f"{section.source} measures {_times(section.size_mm[::-1])} mm"
+    longer = float(section.size_mm.max())
+    if longer > LONGEST_SHAPE * shortest:
+        msg = f"{measures}; one side must not be more than {LONGEST_SHAPE} times as long as the other; crop the image"
+        raise DataError(msg)
     advice = "check the size of its pixels (--mm-per-pixel)"
     if shortest > TOO_LARGE * organ.max():
         msg = f"{measures}, but the organ in the scan only {_times(organ)} mm; {advice}"

@@ -1,26 +1,26 @@
-"""The scan that a section is sought in: NIfTI, NRRD, MetaImage, or a folder with one DICOM series."""
+"""The scan in which a section is located: NIfTI, NRRD, MetaImage, or a folder with one DICOM series."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from stat import S_ISDIR
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from atombench.errors import DataError
-from atombench.volumes.dicom import read_series
+from atombench.volumes.dicom import from_itk, stored_series
 from atombench.volumes.nifti import nifti_errors, opened
 
 NIFTI = (".nii", ".nii.gz", ".hdr", ".img", ".mgz", ".mgh")
 OTHER = (".nrrd", ".nhdr", ".mha", ".mhd")
 LEAST = 8  # voxels along each axis
+AIR = -1024.0  # Hounsfield units; lower values of a scan with negative values are padding
 LONGEST = 2000.0  # mm; a longer scan has another unit than it says
 SHORTEST = 1.0  # mm
-LPS = np.diag(
-    [-1.0, -1.0, 1.0, 1.0]
-)  # between ITK's axes (left, posterior, superior) and nibabel's (right, anterior, superior)
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,11 @@ class Scan:
     voxels: NDArray[np.float32]
     affine: NDArray[np.float64]
     source: Path
+
+    @cached_property
+    def background(self) -> float:
+        """Value of what surrounds the organ, which also lies outside the scan: the lowest one, or that of air."""
+        return max(float(self.voxels.min()), AIR)
 
     @property
     def spacing(self) -> NDArray[np.float64]:
@@ -61,13 +66,9 @@ def read_scan(path: Path) -> Scan:
     Raises:
         DataError: the file is missing, cannot be read, or holds something other than one volume of a plausible size.
     """
-    if not path.exists():
-        msg = f"{path} does not exist"
-        raise DataError(msg)
     name = path.name.lower()
-    if path.is_dir():
-        image = read_series(sorted(file for file in path.rglob("*") if file.is_file()))
-        voxels, affine = image.voxels, image.affine
+    if is_folder(path):
+        voxels, affine = stored_series(_files_in(path))
     elif name.endswith(NIFTI):
         voxels, affine = _nifti(path)
     elif name.endswith(OTHER):
@@ -76,6 +77,30 @@ def read_scan(path: Path) -> Scan:
         msg = f"{path} has an unknown type; expected {', '.join((*NIFTI, *OTHER))}, or a folder with one DICOM series"
         raise DataError(msg)
     return _checked(voxels, affine, path)
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether a path is a folder rather than a file.
+
+    Raises:
+        DataError: it does not exist, or must not be read.
+    """
+    try:
+        return S_ISDIR(path.stat().st_mode)
+    except FileNotFoundError as error:
+        msg = f"{path} does not exist"
+        raise DataError(msg) from error
+    except OSError as error:
+        msg = f"{path} cannot be read: {error.strerror}"
+        raise DataError(msg) from error
+
+
+def _files_in(folder: Path) -> list[Path]:
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    if not files:
+        msg = f"{folder} holds no files, expected one DICOM series"
+        raise DataError(msg)
+    return files
 
 
 def _nifti(path: Path) -> tuple[NDArray[Any], NDArray[np.float64]]:
@@ -99,10 +124,7 @@ def _itk(path: Path) -> tuple[NDArray[Any], NDArray[np.float64]]:
             "expected 3 and 1; choose one volume"
         )
         raise DataError(msg)
-    affine = np.eye(4)
-    affine[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing())
-    affine[:3, 3] = image.GetOrigin()
-    return sitk.GetArrayFromImage(image).T, LPS @ affine
+    return from_itk(image)
 
 
 def _checked(voxels: NDArray[Any], affine: NDArray[np.float64] | None, path: Path) -> Scan:
@@ -114,7 +136,10 @@ def _checked(voxels: NDArray[Any], affine: NDArray[np.float64] | None, path: Pat
     if affine is None or not np.isfinite(affine).all() or abs(np.linalg.det(affine)) < 1e-12:
         msg = f"{path} does not say where its voxels lie (its affine is {affine})"
         raise DataError(msg)
-    scan = Scan(np.nan_to_num(np.asarray(voxels, np.float32), posinf=0, neginf=0), affine, path)
+    known = np.asarray(voxels, np.float32)
+    if not (finite := np.isfinite(known)).all():
+        known = np.where(finite, known, known[finite].min() if finite.any() else 0)
+    scan = Scan(known, affine, path)
     if min(scan.voxels.shape) < LEAST:
         msg = f"{path} has {scan.voxels.shape} voxels, expected at least {LEAST} along each axis"
         raise DataError(msg)

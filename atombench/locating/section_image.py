@@ -1,4 +1,4 @@
-"""The section that is sought: PNG, JPEG, TIFF (also pyramids and OME-TIFF) or a two-dimensional NIfTI image."""
+"""The section to be located: PNG, JPEG, TIFF (also pyramids and OME-TIFF) or a two-dimensional NIfTI image."""
 
 from __future__ import annotations
 
@@ -11,17 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atombench.errors import DataError
-from atombench.locating.scan import NIFTI
+from atombench.locating.scan import NIFTI, is_folder
 from atombench.volumes.nifti import mm_per_unit, nifti_errors
 
 TIFF = (".tif", ".tiff", ".svs", ".ndpi", ".btf")
 OTHER = (".png", ".jpg", ".jpeg")
 LEAST = 4  # pixels per side
 ENOUGH = 1024  # pixels of the longer side; larger images are read at a smaller level of a pyramid, or reduced
-MOST_PIXELS = 400_000_000  # of an image that is decoded whole
-COLOURED = (
-    0.05  # difference of channels from their mean, as a share of the full range, in the most coloured pixels of stained tissue
-)
+MOST_PIXELS = 80_000_000  # of an image that is decoded whole
+COLOURED = 0.05  # difference of channels from their mean, as a share of white, in the most coloured pixels of stained tissue
 PRINT_RESOLUTION = 600.0  # per inch; programs write up to this value without knowing the specimen
 COLOUR_SPACES = ("CMYK", "YCbCr", "LAB", "HSV")
 MM_PER_NAME = {"m": 1e3, "cm": 10.0, "mm": 1.0, "µm": 1e-3, "μm": 1e-3, "um": 1e-3, "nm": 1e-6, "inch": 25.4}
@@ -61,8 +59,8 @@ def read_section(path: Path, mm_per_pixel: float | None = None) -> SectionImage:
         DataError: the file is missing or cannot be read, is no single image, shows nothing, or does not say how large a pixel
             is while `mm_per_pixel` is not given.
     """
-    if not path.is_file():
-        msg = f"{path} is not a file"
+    if is_folder(path):
+        msg = f"{path} is a folder, expected an image"
         raise DataError(msg)
     name = path.name.lower()
     readers: Mapping[tuple[str, ...], Callable[[Path], Any]] = {NIFTI: _nifti, TIFF: _tiff, OTHER: _picture}
@@ -96,7 +94,7 @@ def grey_of(array: NDArray[Any], path: Path) -> tuple[NDArray[np.float32], bool]
     if array.ndim != 3 or array.shape[2] not in (3, 4):
         msg = f"{path} has the shape {array.shape}, expected one grey or RGB image"
         raise DataError(msg)
-    full = np.iinfo(array.dtype).max if array.dtype.kind in "iu" else max(float(array.max()), 1e-9)
+    full = _full(array)
     colours = array[:, :, :3].astype(np.float32) / full
     shown = array[:, :, 3:] > 0 if array.shape[2] == 4 else np.ones((*array.shape[:2], 1), dtype=bool)
     differences = np.abs(colours - colours.mean(axis=2, keepdims=True)).max(axis=2)[shown[:, :, 0]]
@@ -108,16 +106,27 @@ def grey_of(array: NDArray[Any], path: Path) -> tuple[NDArray[np.float32], bool]
     return np.clip(stains[:, :, :2].sum(axis=2), 0, None).astype(np.float32), True
 
 
+def _full(array: NDArray[Any]) -> float:
+    """Return the value of white: the greatest one of as many bits as the image uses, at least 8; 1 for numbers up to 1."""
+    if array.dtype.kind not in "iu":
+        return max(float(array.max()), 1e-9)
+    return float(2 ** max(8, int(array.max()).bit_length()) - 1)
+
+
 def _picture(path: Path) -> tuple[NDArray[Any], None, float]:
     """Read PNG or JPEG. Their resolution is for print and says nothing about the specimen."""
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
-        with Image.open(path) as image:
-            _check_size(path, image.width, image.height)
+        with Image.open(path) as opened:
+            _check_size(path, opened.width, opened.height)
+            image = ImageOps.exif_transpose(opened)
             mode = {"P": "RGBA", "PA": "RGBA", "1": "L"}.get(image.mode, "RGB" if image.mode in COLOUR_SPACES else image.mode)
             array = np.asarray(image.convert(mode))
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
+        msg = f"{path} is too large to be decoded; reduce it first, or save it as a TIFF pyramid"
+        raise DataError(msg) from error
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
         msg = f"{path} cannot be read as an image: {error}"
         raise DataError(msg) from error
     array, step = _reduced(array)
@@ -134,15 +143,16 @@ def _tiff(path: Path) -> tuple[NDArray[Any], NDArray[np.float64] | None, float]:
                 msg = f"{path} holds {len(file.series)} images of the same size, expected one section"
                 raise DataError(msg)
             levels = list(series.levels)
+            _check_colours(file.pages[0], path)
             fitting = [level for level in levels if max(_plane(level)) >= ENOUGH] or levels[:1]
             level = fitting[-1]
             _check_size(path, *_plane(level))
             stated = _stated(file)
             array = _planar(level.asarray(), level.axes, path)
             shrunk = max(_plane(series)) / max(_plane(level))
-    except (tifffile.TiffFileError, OSError, ValueError, KeyError, IndexError, RuntimeError) as error:
-        if isinstance(error, DataError):
-            raise
+    except DataError:
+        raise
+    except Exception as error:  # a damaged file fails in many ways
         msg = f"{path} cannot be read as TIFF: {error}"
         raise DataError(msg) from error
     array, further = _reduced(array)
@@ -155,14 +165,28 @@ def _plane(level: Any) -> tuple[int, int]:
 
 def _planar(array: NDArray[Any], axes: str, path: Path) -> NDArray[Any]:
     """Return (H, W) or (H, W, channels) from an array with named axes."""
-    kept = [number for number, name in enumerate(axes) if name in "YXS" or (name == "C" and array.shape[number] in (3, 4))]
+    kept = [number for number, name in enumerate(axes) if name in "YXS"]
     if others := [f"{axes[n]}={array.shape[n]}" for n in range(array.ndim) if n not in kept and array.shape[n] > 1]:
         msg = f"{path} has more than one plane or channel ({', '.join(others)}), expected one grey or RGB section"
         raise DataError(msg)
     names = "".join(axes[number] for number in kept)
     flat = array.reshape([array.shape[number] for number in kept])
-    order = [names.index("Y"), names.index("X"), *[n for n, name in enumerate(names) if name in "SC"]]
+    order = [names.index("Y"), names.index("X"), *[n for n, name in enumerate(names) if name == "S"]]
     return flat.transpose(order)
+
+
+def _check_colours(page: Any, path: Path) -> None:
+    """Check that pixels are grey values or RGB.
+
+    Raises:
+        DataError: they are not.
+    """
+    import tifffile
+
+    kinds = tifffile.PHOTOMETRIC
+    if page.photometric not in (kinds.MINISBLACK, kinds.MINISWHITE, kinds.RGB, kinds.YCBCR):
+        msg = f"{path} has the colours {page.photometric.name}, expected grey values or RGB; convert it first"
+        raise DataError(msg)
 
 
 def _stated(file: Any) -> NDArray[np.float64] | None:
@@ -200,8 +224,10 @@ def _nifti(path: Path) -> tuple[NDArray[Any], NDArray[np.float64] | None, float]
             msg = f"{path} holds pixels of type {image.get_data_dtype()}, expected real numbers"
             raise DataError(msg)
         zooms = np.array([image.header.get_zooms()[axis] for axis in axes], np.float64) * mm_per_unit(image)
+        _check_size(path, *(int(image.shape[axis]) for axis in axes))
         array = image.get_fdata(dtype=np.float32).reshape([image.shape[axis] for axis in axes])
-    return array.T, zooms[::-1] if (zooms > 0).all() else None, 1.0
+    array, step = _reduced(array.T)
+    return array, zooms[::-1] if (zooms > 0).all() else None, step
 
 
 def _check_size(path: Path, width: int, height: int) -> None:
@@ -220,7 +246,8 @@ def _reduced(array: NDArray[Any]) -> tuple[NDArray[Any], float]:
         return array, 1.0
     height, width = (length // step * step for length in array.shape[:2])
     squares = array[:height, :width].reshape(height // step, step, width // step, step, *array.shape[2:])
-    return squares.mean(axis=(1, 3)).astype(array.dtype), float(step)
+    kind = np.float32 if array.dtype == bool else array.dtype
+    return squares.mean(axis=(1, 3)).astype(kind), float(step)
 
 
 def _checked(image: SectionImage) -> SectionImage:
@@ -237,7 +264,7 @@ def _checked(image: SectionImage) -> SectionImage:
         msg = f"{path} has {pixels.shape[1]} x {pixels.shape[0]} pixels, expected at least {LEAST} x {LEAST}"
         raise DataError(msg)
     if not np.ptp(pixels):
-        msg = f"{path} is equal throughout, so there is nothing to find"
+        msg = f"{path} has the same value in every pixel, so there is nothing to find"
         raise DataError(msg)
     if not np.isfinite(image.pixel_mm).all() or (image.pixel_mm <= 0).any():
         msg = f"{path} has pixels of {image.pixel_mm[1]:g} x {image.pixel_mm[0]:g} mm, expected positive sizes"

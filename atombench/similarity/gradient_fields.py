@@ -27,7 +27,7 @@ class NormalisedGradientFields:
         noise = xp.mean(xp.sqrt(squared), axis=(1, 2), keepdims=True)
         norm = xp.sqrt(xp.clip(squared + noise * noise, TINY**2, None))
         n, m = down / norm, across / norm
-        weight = 1 / images.shape[1]  # of each side: the product is the mean over W * W pixels
+        weight = 1 / math.sqrt(images.shape[1] * images.shape[2])  # of each side: the product is the mean over all pixels
         return xp.concat([flat(n * n) * weight, flat(m * m) * weight, flat(n * m) * (weight * math.sqrt(2))], axis=1)
 
     def scores(self, first: AnyArray, second: AnyArray) -> AnyArray:

@@ -20,6 +20,7 @@ from atombench.volumes.patterns import fitting, key_of_name
 from atombench.volumes.registry import DicomRow
 
 POSITION = "0020|0032"  # ImagePositionPatient
+LPS = np.diag([-1.0, -1.0, 1.0, 1.0])  # between ITK's axes (left, posterior, superior) and nibabel's
 TILT = 0.5  # degrees
 UNEVEN = 0.01  # tolerated variation of the distance between slices, as a share of it
 
@@ -43,7 +44,15 @@ def _load(row: DicomRow, paths: list[Path]) -> Image:
 
 
 def read_series(paths: list[Path]) -> Image:
-    """Read the only series among these files, with axes ordered right, anterior, superior.
+    """Read the only series among these files, with axes ordered right, anterior, superior; see `stored_series`."""
+    import nibabel
+
+    array, affine = stored_series(paths)
+    return in_ras(nibabel.Nifti1Image(array.astype(np.float64), affine))
+
+
+def stored_series(paths: list[Path]) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """Read the only series among these files: voxels by column, row and slice, and the affine to mm in scanner space.
 
     Raises:
         DataError: there is no series or more than one, a slice is missing or has no position, or SimpleITK cannot read the
@@ -61,7 +70,7 @@ def read_series(paths: list[Path]) -> Image:
         try:
             image = reader.Execute()
             _check(reader, image, where)
-            return _from_sitk(image)
+            return from_itk(image)
         except (RuntimeError, ValueError) as error:
             msg = f"{where} cannot be read as a DICOM series: {str(error).strip().splitlines()[-1]}"
             raise DataError(msg) from error
@@ -137,16 +146,14 @@ def _position(reader: Any, number: int) -> list[float] | None:
     return position if len(position) == 3 and np.isfinite(position).all() else None
 
 
-def _from_sitk(image: Any) -> Image:
-    """Convert from SimpleITK's world axes (left, posterior, superior) to nibabel's (right, anterior, superior)."""
-    import nibabel
+def from_itk(image: Any) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """Return the voxels of an image of SimpleITK, and the affine to nibabel's scanner space (right, anterior, superior)."""
     import SimpleITK as sitk
 
-    matrix = np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing())
     affine = np.eye(4)
-    affine[:3, :3], affine[:3, 3] = matrix, image.GetOrigin()
-    array = sitk.GetArrayFromImage(image).T.astype(np.float64)
-    return in_ras(nibabel.Nifti1Image(array, np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine))
+    affine[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing())
+    affine[:3, 3] = image.GetOrigin()
+    return sitk.GetArrayFromImage(image).T, LPS @ affine
 
 
 _COLLECTION = Collection(_find, _key, _load, many_files=True)

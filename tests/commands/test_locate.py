@@ -12,7 +12,7 @@ import tifffile
 from PIL import Image
 
 from atombench import cli
-from atombench.locating import outputs, search, section_image
+from atombench.locating import find, levels, outputs, search, section_image
 from atombench.workflow import processes
 from tests.locating.naive import cut, organ, pose_in, save_png, save_scan
 from tests.volumes.on_disk import save_dicom
@@ -24,8 +24,9 @@ TRUE = pose_in(SCAN, 1, off=3)
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Refine few poses, work in the test's folder, and do not watch the parent process."""
-    monkeypatch.setattr(search, "KEPT", (400, 40, *[12] * 6))
+    monkeypatch.setattr(search, "KEPT", (400, 40, *[6] * 6))
     monkeypatch.setattr(search, "TURN", 2.0)
+    monkeypatch.setattr(levels, "FEWEST", 6)
     monkeypatch.setattr(processes, "follow_main", lambda: None)
     monkeypatch.chdir(tmp_path)
     save_scan(SCAN, Path("scan.nii.gz"))
@@ -91,21 +92,21 @@ def save_bad_files() -> None:
     ("changed", "message"),
     [
         ({"volume": "missing.nii.gz"}, "missing.nii.gz does not exist"),
-        ({"volume": "text.nii.gz"}, "text.nii.gz"),
-        ({"volume": "four.nii.gz"}, "four.nii.gz"),
+        ({"volume": "text.nii.gz"}, "text.nii.gz cannot be read"),
+        ({"volume": "four.nii.gz"}, "4"),
         ({"volume": "empty.nii.gz"}, "empty.nii.gz has the same value everywhere"),
         ({"volume": "metres.nii.gz"}, "its unit of length seems to be wrong"),
         ({"volume": "vector.mha"}, "3 values per voxel"),
         ({"volume": "tilted"}, "tilted gantry (15.0 degrees)"),
-        ({"section": "missing.png"}, "missing.png is not a file"),
+        ({"section": "missing.png"}, "missing.png does not exist"),
         ({"section": "text.png"}, "text.png cannot be read as an image"),
-        ({"section": "constant.png"}, "constant.png"),
-        ({"section": "transparent.png"}, "transparent.png"),
-        ({"section": "stack.tif"}, "stack.tif"),
+        ({"section": "constant.png"}, "constant.png has the same value in every pixel"),
+        ({"section": "transparent.png"}, "transparent.png has the same value in every pixel"),
+        ({"section": "stack.tif"}, "stack.tif has more than one plane or channel"),
         ({"section": "large.png", "size": "10"}, "large.png measures 400 x 400 mm, but the organ in the scan only"),
         ({"section": "slide.png", "size": "0.01"}, "less than 3 voxels of the scan"),
         ({"size": None}, "slide.png does not say how large its pixels are; give --mm-per-pixel"),
-        ({"size": "-1"}, "mm"),
+        ({"size": "-1"}, "slide.png"),
         ({"extra": ["--method", "magic"]}, "there is no method 'magic'"),
         ({"extra": ["--similarity", "magic"]}, "there is no measure of similarity 'magic'"),
         ({"extra": ["--weights", "w.safetensors"]}, "the method search uses no weights"),
@@ -139,12 +140,17 @@ def test_bad_input_gets_one_clear_line_and_nothing_is_written(
 def test_a_folder_with_files_is_kept_and_found_before_the_search(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search, "search", None)
+    monkeypatch.setattr(find, "find_poses", None)
     Path("out").mkdir()
     Path("out/mine.txt").write_text("mine")
-    with pytest.raises(SystemExit):
-        cli.main(command())
-    assert "out exists and is not an empty folder" in capsys.readouterr().err
+    for out, message in (
+        ("out", "exists and is not an empty folder"),
+        (".", "exists and is not"),
+        ("slide.png/out", "cannot write"),
+    ):
+        with pytest.raises(SystemExit):
+            cli.main([out if word == "out" else word for word in command()])
+        assert message in capsys.readouterr().err
     assert [path.name for path in Path("out").iterdir()] == ["mine.txt"]
 
 

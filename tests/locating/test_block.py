@@ -54,3 +54,13 @@ def test_predictions_lie_at_the_distance_either_way() -> None:
     assert block_of().agree(tilted, predicted, 3).all()
     with pytest.raises(ValueError, match="known spacing"):
         block_of(None).predicted(tilted, 1)
+
+
+def test_support_has_a_limit_and_many_sections_do_no_harm() -> None:
+    """Wrong poses of neighbours agree with each other, because neighbours look alike."""
+    poses = [planes_at(((0, 0, 5 * number), np.eye(3))) for number in range(150)]
+    first, *_ = joint_probabilities(poses, [np.array([0.1])] * 150, block_of())
+    assert 0.1 < first[0] <= 0.1 * 10 / (0.1 * 10 + 0.9) + 1e-9
+    sure = planes_at(((500, 0, 0), TILTED))
+    first, *_ = joint_probabilities([poses[0], *[sure] * 150], [np.array([0.1]), *[np.array([1.0])] * 150], block_of())
+    assert 0 <= first[0] < 0.1

