@@ -52,7 +52,8 @@ def write_block(locations: Sequence[Location], out: Path) -> Path:
             table.writerow(["folder", *COLUMNS])
             for name, location in zip(names, locations, strict=True):
                 table.writerow([name, *_row(location, 0)])
-        (made / "index.html").write_text(block_page(dict(zip(names, locations, strict=True)), NOTICE), encoding="utf-8")
+        page = block_page(dict(zip(names, locations, strict=True)), NOTICE, made)
+        (made / "index.html").write_text(page, encoding="utf-8")
     return out
 
 

@@ -29,15 +29,21 @@ def page_of(location: Location, summary: dict[str, Any], folder: Path) -> str:
         summary: the contents of `location.json`.
         folder: holds the figure.
     """
-    figure = base64.b64encode((folder / "figure.png").read_bytes()).decode()
+    figure = _encoded(folder / "figure.png")
     return rendered("atombench.locating", "location.html.j2", location=location, summary=summary, figure=figure, files=FILES)
 
 
-def block_page(locations: Mapping[str, Location], notice: str) -> str:
+def block_page(locations: Mapping[str, Location], notice: str, folder: Path) -> str:
     """Return the page of several sections as HTML, with links to the folder of each.
 
     Args:
         locations: by the name of the folder.
         notice: what the results must not be used for.
+        folder: holds the folders, each with the figure of its match.
     """
-    return rendered("atombench.locating", "block.html.j2", locations=locations, notice=notice)
+    matches = {name: _encoded(folder / name / "match.png") for name in locations}
+    return rendered("atombench.locating", "block.html.j2", locations=locations, notice=notice, matches=matches)
+
+
+def _encoded(image: Path) -> str:
+    return base64.b64encode(image.read_bytes()).decode()
