@@ -77,7 +77,7 @@ def run(
         known = _region(inside, image) if region else None
         start = time.perf_counter()
         picture = SectionImage(pixels, np.full(2, PIXEL), False, Path(name))
-        found = find_poses(image, picture, Choices(method, similarity, known), confidence)
+        found = find_poses(image, picture, Choices(method, known, similarity=similarity), confidence)
         row = {
             "subject": name,
             "method": method,

@@ -8,7 +8,7 @@ import typer
 
 from atombench.commands.arguments import Log
 from atombench.errors import ConfigError
-from atombench.locating.choices import DEFAULT_SIMILARITY, METHODS, SIMILARITIES, Choices
+from atombench.locating.choices import METHODS
 from atombench.locating.region import Region
 from atombench.progress import available_threads, log_to, logger
 
@@ -29,7 +29,6 @@ def run(
         float | None, typer.Option(help="Distance of neighbouring sections in mm, if they are evenly spaced and in order.")
     ] = None,
     method: Annotated[str, typer.Option(help=f"How candidates are found: {' or '.join(METHODS)}.")] = "search",
-    similarity: Annotated[str, typer.Option(help=f"Measure of similarity: {', '.join(SIMILARITIES)}.")] = DEFAULT_SIMILARITY,
     weights: Annotated[
         Path | None, typer.Option(help="Weights of a finished run of locus (safetensors), instead of the published ones.")
     ] = None,
@@ -50,16 +49,14 @@ def run(
     torch.set_num_threads(threads)
     check_free(out)
     start = time.perf_counter()
-    choices = Choices(method, similarity, _region(region, box), weights)  # type: ignore[arg-type]  # it checks the names
     locations = locate_block(
         volume,
         section,
         spacing=spacing,
         mm_per_pixel=mm_per_pixel,
-        method=choices.method,
-        similarity=choices.similarity,
-        region=choices.region,
-        weights=choices.weights,
+        method=method,  # type: ignore[arg-type]  # an unknown name is refused
+        region=_region(region, box),
+        weights=weights,
     )
     for location in locations:
         logger.info("%s", _line(location))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from atombench.errors import DataError
 from atombench.locating.block import Block, joint_probabilities
 from atombench.locating.candidates import APART, POSES, TURNED_APART, find_poses
-from atombench.locating.choices import DEFAULT_SIMILARITY, Choices, Measure, Method
+from atombench.locating.choices import Choices, Method
 from atombench.locating.confidence import calibration_of, evidence_of
 from atombench.locating.levels import levels_of, scan_extent
 from atombench.locating.location import Location
@@ -32,7 +32,6 @@ def locate(
     *,
     mm_per_pixel: float | None = None,
     method: Method = "search",
-    similarity: Measure = DEFAULT_SIMILARITY,
     region: Region | None = None,
     weights: Path | str | None = None,
 ) -> Location:
@@ -43,15 +42,14 @@ def locate(
         section: the section, or its file.
         mm_per_pixel: size of the section's pixels, if its file does not say it or is wrong.
         method: `search` compares all positions and rotations; `locus` takes those that a network scores highest.
-        similarity: measure of similarity.
         region: where the centre lies, if this is known.
         weights: bundle of a training of `locus`, instead of the published one.
 
     Raises:
         DataError: scan or section cannot be used, or do not fit each other.
-        ConfigError: there is no such method or measure, or there are weights for the method `search`.
+        ConfigError: there is no such method, or there are weights for the method `search`.
     """
-    choices = Choices(method, similarity, region, None if weights is None else Path(weights))
+    choices = Choices(method, region, None if weights is None else Path(weights))
     return _located(_scan(scan), _section(section, mm_per_pixel), choices)
 
 
@@ -62,7 +60,6 @@ def locate_block(
     spacing: float | None = None,
     mm_per_pixel: float | None = None,
     method: Method = "search",
-    similarity: Measure = DEFAULT_SIMILARITY,
     region: Region | None = None,
     weights: Path | str | None = None,
 ) -> list[Location]:
@@ -76,15 +73,14 @@ def locate_block(
         spacing: distance of neighbouring sections in mm; None if it or the order is unknown.
         mm_per_pixel: as in `locate`.
         method: as in `locate`.
-        similarity: as in `locate`.
         region: as in `locate`.
         weights: as in `locate`.
 
     Raises:
         DataError: scan or sections cannot be used, or do not fit each other, or the spacing is not positive.
-        ConfigError: there is no such method or measure, or there are weights for the method `search`.
+        ConfigError: there is no such method, or there are weights for the method `search`.
     """
-    choices = Choices(method, similarity, region, None if weights is None else Path(weights))
+    choices = Choices(method, region, None if weights is None else Path(weights))
     if spacing is not None and not 0 < spacing < np.inf:
         msg = f"expected a spacing of more than 0 mm, got {spacing}"
         raise DataError(msg)

@@ -108,7 +108,6 @@ def save_bad_files() -> None:
         ({"size": None}, "slide.png does not say how large its pixels are; give --mm-per-pixel"),
         ({"size": "-1"}, "slide.png"),
         ({"extra": ["--method", "magic"]}, "there is no method 'magic'"),
-        ({"extra": ["--similarity", "magic"]}, "there is no measure of similarity 'magic'"),
         ({"extra": ["--weights", "w.safetensors"]}, "the method search uses no weights"),
         ({"extra": ["--method", "locus"]}, "the method locus needs at least"),
         ({"extra": ["--box", "1 2 3"]}, "a box needs six numbers"),

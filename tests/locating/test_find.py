@@ -124,14 +124,6 @@ def test_a_spacing_that_is_none_is_refused(spacing: float) -> None:
 def test_unknown_names_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"no method 'magic' for locate; choose one of search, locus"):
         Choices(method="magic")
-    with pytest.raises(
-        ConfigError, match=r"no measure of similarity 'mind' for locate; choose one of absolute-ncc, gradient-fields"
-    ):
-        Choices(similarity="mind")
-    with pytest.raises(
-        ConfigError, match="the probabilities of locus with gradient-fields are not calibrated; use absolute-ncc"
-    ):
-        Choices(method="locus", similarity="gradient-fields")
     with pytest.raises(ConfigError, match="the method search uses no weights"):
         Choices(weights=Path("weights.safetensors"))
 
