@@ -16,7 +16,7 @@ from scipy.ndimage import binary_dilation
 from atombench.errors import DataError
 from atombench.locating.choices import Choices
 from atombench.locating.confidence import Confidence
-from atombench.locating.learned import Cube, Learned, fitting_grid, learned_planes
+from atombench.locating.learned import Cube, Learned, check_covers, learned_planes
 from atombench.locating.levels import Level, levels_of
 from atombench.locating.planes import Planes, distinct_rows
 from atombench.locating.region import allowed_centres, check_sizes, organ_mask
@@ -30,7 +30,7 @@ POSES = 12  # most poses of a result
 APART = 2.0  # distance of different poses, as a multiple of what counts as near
 TURNED_APART = 0.35  # radians between different poses at the same place
 NEAR = 0.1  # distance that counts as near, as a share of the shorter side of the section
-PUBLISHED = (BlockGrid(2), BlockGrid(2, 2))  # grids whose weights are published and large enough
+PUBLISHED = BlockGrid(2, 2)  # smaller sections are hardly ever located by features if they may be turned by any angle
 STARTS = 48  # poses by learned similarity that are moved and turned
 
 
@@ -88,12 +88,10 @@ def _by_features(
 ) -> tuple[Planes, NDArray[np.float64]]:
     """Return the best poses by learned similarity, moved and turned by the measure, and the logarithms of their shares."""
     first = levels[0]
-    learned = None if choices.weights is None else Learned.read(choices.weights)
-    cube = Cube.of(
-        scan, organ_mask(first.volume), first.origin, first.spacing, (learned.grid if learned else PUBLISHED[0]).edge
-    )
-    grid = fitting_grid(section, cube.spacing, [learned.grid] if learned else PUBLISHED)
-    planes, shares = learned_planes(cube, section, learned or Learned.published(grid), torch.get_num_threads())
+    learned = Learned.published(PUBLISHED) if choices.weights is None else Learned.read(choices.weights)
+    cube = Cube.of(scan, organ_mask(first.volume), first.origin, first.spacing, learned.grid.edge)
+    check_covers(section, cube.spacing, learned.grid)
+    planes, shares = learned_planes(cube, section, learned, torch.get_num_threads())
     inside = _inside(first, allowed, planes.centres)
     order = np.flatnonzero(inside)[np.argsort(-shares[inside], kind="stable")]
     planes, shares = planes.take(order), shares[order]

@@ -6,7 +6,7 @@ the organ is resampled to such a cube, and the section is compared at many angle
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -140,22 +140,19 @@ def learned_planes(cube: Cube, section: SectionImage, learned: Learned, threads:
     return Planes(centres, axes, np.full(len(centres), -np.inf)), np.asarray(log_softmax(found.scores.ravel()), np.float64)
 
 
-def fitting_grid(section: SectionImage, spacing: float, grids: Sequence[BlockGrid]) -> BlockGrid:
-    """Return the grid with the largest sections that the section covers, if its pixels measure `spacing` mm.
+def check_covers(section: SectionImage, spacing: float, grid: BlockGrid) -> None:
+    """Check that a section covers enough of those of a grid, if its pixels measure `spacing` mm.
 
     Raises:
-        DataError: the section is smaller than those of all grids.
+        DataError: it does not.
     """
-    pixels = float(section.size_mm.min()) / spacing
-    fitting = [grid for grid in grids if pixels >= LEAST_SHARE * grid.section]
-    if not fitting:
-        least = min(LEAST_SHARE * grid.section for grid in grids) * spacing
+    least = LEAST_SHARE * grid.section * spacing
+    if section.size_mm.min() < least:
         msg = (
             f"{section.source} is {section.size_mm.min():.3g} mm wide; "
             f"the method locus needs at least {least:.3g} mm in this scan; use the search"
         )
         raise DataError(msg)
-    return max(fitting, key=lambda grid: grid.section)
 
 
 def turned_pixels(section: SectionImage, angle: float, width: int, spacing: float) -> NDArray[np.float32]:

@@ -123,8 +123,8 @@ def test_bad_input_gets_one_clear_line_and_nothing_is_written(
     before = {*Path().iterdir()}
     arguments = dict(changed)
     if changed == {"extra": ["--method", "locus"]}:
-        save_png(cut(SCAN, TRUE, 8), Path("small.png"))
-        arguments |= {"section": "small.png", "size": "1.5"}
+        save_png(cut(SCAN, TRUE, 12), Path("small.png"))
+        arguments["section"] = "small.png"
         before = {*Path().iterdir()}
     extra = arguments.pop("extra", [])
     with pytest.raises(SystemExit) as ended:

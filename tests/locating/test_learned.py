@@ -8,7 +8,7 @@ import pytest
 from atombench.engine.weights import Origin, load_bundle, save_bundle
 from atombench.errors import DataError
 from atombench.locating import candidates, find
-from atombench.locating.learned import Cube, Learned, fitting_grid, learned_planes, scaled, section_axes, turned_pixels
+from atombench.locating.learned import Cube, Learned, check_covers, learned_planes, scaled, section_axes, turned_pixels
 from atombench.locating.planes import Planes
 from atombench.locating.region import organ_mask
 from atombench.locating.scan import Scan
@@ -81,12 +81,12 @@ def test_poses_by_features_end_in_the_region_and_are_moved_by_similarity(monkeyp
     assert found.method == "locus"
 
 
-def test_the_largest_grid_that_the_section_covers_is_taken() -> None:
-    grids = (BlockGrid(2), BlockGrid(2, 2))
-    assert fitting_grid(image(np.zeros((20, 40)), 2.0), 4.8, grids) == grids[0]
-    assert fitting_grid(image(np.zeros((30, 40)), 2.0), 4.8, grids) == grids[1]
-    with pytest.raises(DataError, match=r"is 20 mm wide; the method locus needs at least 26\.9 mm"):
-        fitting_grid(image(np.zeros((10, 40)), 2.0), 4.8, grids)
+def test_a_section_must_cover_most_of_what_the_network_sees() -> None:
+    check_covers(image(np.zeros((20, 40)), 2.0), 4.8, BlockGrid(2))
+    with pytest.raises(
+        DataError, match=r"is 40 mm wide; the method locus needs at least 53\.8 mm in this scan; use the search"
+    ):
+        check_covers(image(np.zeros((20, 40)), 2.0), 4.8, BlockGrid(2, 2))
 
 
 def bundle_of(folder: Path, method: str) -> Path:

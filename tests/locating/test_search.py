@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.ndimage import gaussian_filter, map_coordinates
+from scipy.ndimage import gaussian_filter
 from scipy.spatial.transform import Rotation
 
 from atombench.locating import levels as levels_module
@@ -16,6 +16,7 @@ from atombench.locating.rotations import rotations_apart
 from atombench.locating.scan import Scan
 from atombench.locating.search import search
 from atombench.similarity.table import MEASURES
+from tests.locating import naive
 
 SIDE = 24.0  # mm
 
@@ -37,12 +38,8 @@ def scan_of(shape: tuple[int, int, int] = (32, 28, 22)) -> Scan:
 
 
 def cut(scan: Scan, pose: Planes, pixel: float) -> np.ndarray:
-    """Return the section at one pose, interpolated between the voxels as stored."""
-    count = round(SIDE / pixel)
-    along = (np.arange(count) - (count - 1) / 2) * pixel
-    offsets = np.stack(np.meshgrid(along, along), axis=-1).reshape(-1, 2)
-    voxels = scan.to_voxels(pose.points(offsets)[0])
-    return map_coordinates(scan.voxels, voxels.T, order=1).reshape(count, count).astype(np.float32)
+    """Return a section of `SIDE` mm at one pose."""
+    return naive.cut(scan, pose, SIDE, pixel)
 
 
 def pose_of(scan: Scan, seed: int) -> Planes:
