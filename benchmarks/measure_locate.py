@@ -104,8 +104,7 @@ def fit(rows: Rows, subjects: Annotated[str, typer.Option(help="Subjects to fit 
     if len(keys) != 1:
         sys.exit(f"expected one method and measure, got {sorted(keys)}")
     similarities, scores = ([_array(line, name) for line in lines] for name in ("similarities", "scores"))
-    pixels = np.array([line["pixels"] for line in lines], np.float64)
-    found = fitted(similarities, scores, pixels, [_right(line) for line in lines])
+    found = fitted(similarities, scores, [_right(line) for line in lines])
     entries = {**published_calibrations(), keys.pop(): entry_of(found, about)}
     Path(str(FILE)).write_text(json.dumps(dict(sorted(entries.items())), indent=1) + "\n")
     print(len(lines), found)
@@ -204,9 +203,7 @@ def _near(lines: list[dict[str, Any]]) -> NDArray[np.float64]:
 def _stated(lines: list[dict[str, Any]]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Return the stated probabilities of the first poses, and whether these are right."""
     confidence = calibration_of(lines[0]["method"], lines[0]["similarity"])[0]
-    stated = [
-        confidence.probabilities(_array(line, "similarities"), _array(line, "scores"), line["pixels"])[0] for line in lines
-    ]
+    stated = [confidence.probabilities(_array(line, "similarities"), _array(line, "scores"))[0] for line in lines]
     return np.array(stated), np.array([line["errors"][0] for line in lines]) <= _near(lines)
 
 

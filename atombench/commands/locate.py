@@ -84,5 +84,6 @@ def _region(mask: Path | None, box: str) -> Region | None:
 
 def _line(location: "Location") -> str:
     centre = ", ".join(f"{value:.1f}" for value in location.centre_mm)
-    doubt = "; ambiguous, compare all poses" if location.is_ambiguous else ""
+    doubt = "; the section is small, so that this is too high" if location.is_small else ""
+    doubt += "; ambiguous, compare all poses" if location.is_ambiguous else ""
     return f"{location.section.source.name}: centre ({centre}) mm with probability {location.probability:.0%}{doubt}"

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit, log_softmax
 
-PIXELS = 400.0  # of a section of usual size
 FLOOR = 1e-3  # added to the shortfall, so that evidence is finite
 FILE = files("atombench.locating") / "confidence.json"
 Array = NDArray[np.float64]
@@ -41,34 +40,25 @@ class Confidence:
         slope: how much these rise with the strength of the best pose.
         temperature: difference of strength that makes a pose less likely by a factor of e.
         learned: strength of one unit of the score by learned similarity.
-        sized: how much the log-odds rise if a section has e times as many pixels; small sections are similar by chance.
     """
 
     offset: float
     slope: float
     temperature: float
     learned: float = 0.0
-    sized: float = 0.0
 
     def strengths(self, similarities: Array, scores: Array) -> Array:
         """Return the strength of poses, given their similarities and scores by learned similarity, (N,) each."""
         return evidence_of(similarities) + self.learned * scores
 
-    def probabilities(self, similarities: Array, scores: Array, pixels: float) -> Array:
-        """Return the probability that each of the distinct poses is right, (N,); they add up to less than 1.
+    def probabilities(self, similarities: Array, scores: Array) -> Array:
+        """Return the probability that each of the distinct poses is right, (N,); they add up to less than 1."""
+        return self.of_strengths(self.strengths(similarities, scores))
 
-        Args:
-            similarities: of the poses, (N,).
-            scores: of the poses by learned similarity, (N,).
-            pixels: of the section, as it was compared at the finest resolution.
-        """
-        return self.of_strengths(self.strengths(similarities, scores), np.array(pixels))
-
-    def of_strengths(self, strengths: Array, pixels: Array) -> Array:
-        """Return probabilities of poses (..., N) of sections with numbers of pixels (...); minus infinity for no pose."""
+    def of_strengths(self, strengths: Array) -> Array:
+        """Return probabilities of poses (..., N); those with a strength of minus infinity do not exist."""
         shares = np.exp(log_softmax(strengths / self.temperature, axis=-1))
-        odds = self.offset + self.slope * strengths.max(axis=-1) + self.sized * np.log(pixels / PIXELS)
-        return np.asarray(expit(odds)[..., None] * shares)
+        return np.asarray(expit(self.offset + self.slope * strengths.max(axis=-1, keepdims=True)) * shares)
 
 
 def evidence_of(similarities: Array) -> Array:
@@ -77,13 +67,12 @@ def evidence_of(similarities: Array) -> Array:
     return found
 
 
-def fitted(similarities: list[Array], scores: list[Array], pixels: Array, right: list[int | None]) -> Confidence:
+def fitted(similarities: list[Array], scores: list[Array], right: list[int | None]) -> Confidence:
     """Return the most likely parameters.
 
     Args:
         similarities: of the distinct poses of each section, (N,) each.
         scores: of the same poses by learned similarity, (N,) each; if all are 0, `learned` is 0.
-        pixels: of each section, (M,); if all are equal, `sized` is 0.
         right: number of the pose that is right; None if there is none.
     """
     width = max(len(values) for values in similarities)
@@ -92,22 +81,14 @@ def fitted(similarities: list[Array], scores: list[Array], pixels: Array, right:
 
     def loss(parameters: Array) -> float:
         made = _made(parameters)
-        probabilities = made.of_strengths(evidence + made.learned * learned, pixels)
+        probabilities = made.of_strengths(evidence + made.learned * learned)
         nowhere = 1 - probabilities.sum(axis=1, keepdims=True)
         chances = np.concatenate([probabilities, nowhere], axis=1)[rows, numbers]
         return -float(np.log(np.maximum(chances, 1e-12)).mean())
 
-    free = np.array([True, True, True, any(values.any() for values in scores), np.ptp(pixels) > 0])
-    start = np.array([0.0, 1.0, 0.0, 0.1, 1.0])
-    best = minimize(lambda some: loss(_placed(some, free)), start[free], method="Nelder-Mead", options={"maxiter": 6000})
-    return _made(_placed(best.x, free))
-
-
-def _placed(some: Array, free: NDArray[np.bool_]) -> Array:
-    """Return all parameters; those that are not free are 0."""
-    placed = np.zeros(len(free))
-    placed[free] = some
-    return placed
+    start = np.array([0.0, 1.0, 0.0, 0.1])[: 4 if any(values.any() for values in scores) else 3]
+    best = minimize(loss, start, method="Nelder-Mead", options={"maxiter": 4000})
+    return _made(best.x)
 
 
 def _padded(parts: list[Array], width: int, fill: float) -> Array:
@@ -119,8 +100,8 @@ def _padded(parts: list[Array], width: int, fill: float) -> Array:
 
 
 def _made(parameters: Array) -> Confidence:
-    offset, slope, log_temperature, learned, sized = (float(value) for value in parameters)
-    return Confidence(offset, slope, float(np.exp(log_temperature)), learned, sized)
+    offset, slope, log_temperature, *learned = (float(value) for value in parameters)
+    return Confidence(offset, slope, float(np.exp(log_temperature)), *learned)
 
 
 def calibration_of(method: str, similarity: str) -> tuple[Confidence, str]:

@@ -115,11 +115,12 @@ def _located(scan: Scan, section: SectionImage, choices: Choices) -> Location:
         scan=scan,
         section=section,
         planes=found.planes,
-        probabilities=confidence.probabilities(found.planes.scores, found.learned, found.pixels),
+        probabilities=confidence.probabilities(found.planes.scores, found.learned),
         near=found.near,
         calibrated_on=fitted_to,
         method=choices.method,
         similarity=choices.similarity,
+        pixels=found.pixels,
     )
 
 

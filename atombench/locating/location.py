@@ -12,6 +12,7 @@ from atombench.locating.scan import Scan
 from atombench.locating.section_image import SectionImage
 
 Array = NDArray[np.float64]
+FEWEST_PIXELS = 120  # of the smallest sections that the probabilities were fitted to: 12 x 12, less some at the border
 AMBIGUOUS = 0.8  # a best pose with less probability is called ambiguous
 
 
@@ -28,6 +29,7 @@ class Location:
         calibrated_on: data that the probabilities were calibrated on, for the reader.
         method: how candidates were found.
         similarity: name of the measure of similarity.
+        pixels: number of pixels that were compared at the finest resolution.
     """
 
     scan: Scan
@@ -38,6 +40,7 @@ class Location:
     calibrated_on: str
     method: str
     similarity: str
+    pixels: int
 
     @property
     def centre_mm(self) -> Array:
@@ -61,8 +64,13 @@ class Location:
 
     @property
     def is_ambiguous(self) -> bool:
-        """Whether the most likely pose is not likely enough to rely on."""
-        return self.probability < AMBIGUOUS
+        """Whether the most likely pose is not likely enough to rely on, or the section too small to know."""
+        return self.probability < AMBIGUOUS or self.is_small
+
+    @property
+    def is_small(self) -> bool:
+        """Whether the section is smaller than those that the probabilities were fitted to, so that they are too high."""
+        return self.pixels < FEWEST_PIXELS
 
     def corners_mm(self, number: int = 0) -> Array:
         """Return the outer corners of a pose in scanner mm, clockwise from the upper left as the image is shown; (4, 3)."""

@@ -115,6 +115,7 @@ def summary(location: Location) -> dict[str, Any]:
         "calibrated_on": location.calibrated_on,
         "near_mm": round(location.near, 3),
         "ambiguous": location.is_ambiguous,
+        "small": location.is_small,
         "notice": NOTICE,
         "space": "scanner mm: right, anterior, superior; voxels as stored, from 0",
         "poses": [_pose(location, number) for number in poses],

@@ -36,7 +36,9 @@ def stored_scan(folder: Path, order: tuple[int, ...] = (0, 1, 2), flips: tuple[i
     return folder / "scan.nii.gz"
 
 
-def location_of(path: Path, axes: np.ndarray | None = None, probabilities: tuple[float, ...] = (0.7, 0.2)) -> Location:
+def location_of(
+    path: Path, axes: np.ndarray | None = None, probabilities: tuple[float, ...] = (0.7, 0.2), compared: int = 400
+) -> Location:
     """Return a location whose first pose has the marked voxel at row 2 and column 4 of the section."""
     scan = read_scan(path)
     pixels = np.random.default_rng(1).random((9, 13), dtype=np.float32)
@@ -45,7 +47,7 @@ def location_of(path: Path, axes: np.ndarray | None = None, probabilities: tuple
     mark = np.array([-20, 5, 30]) + SPACING * MARK
     centre = mark - axes[:, 0] * (4 - 6) * 1.0 - axes[:, 1] * (2 - 4) * 2.0
     both = Planes(np.stack([centre, centre + 9]), np.stack([axes, axes]), np.array([0.9, 0.8]))
-    return Location(scan, section, both, np.array(probabilities), 4.0, "made-up data", "search", "ncc")
+    return Location(scan, section, both, np.array(probabilities), 4.0, "made-up data", "search", "ncc", compared)
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
@@ -133,3 +135,11 @@ def test_the_line_in_which_a_rectangle_crosses_a_plane() -> None:
     corners = np.array([[0.0, 0, 0], [4, 0, 0], [4, 2, 2], [0, 2, 2]])
     np.testing.assert_allclose(crossing_line(corners, 2, 1.0), [[4, 1, 1], [0, 1, 1]])
     assert crossing_line(corners, 2, 3.0) is None
+
+
+def test_the_page_warns_of_small_sections(tmp_path: Path) -> None:
+    location = location_of(stored_scan(tmp_path), probabilities=(0.99, 0.0), compared=64)
+    assert location.is_ambiguous
+    page = (outputs.write(location, tmp_path / "out") / "index.html").read_text()
+    assert "covers only 64 pixels" in page
+    assert json.loads((tmp_path / "out/location.json").read_text())["small"]
