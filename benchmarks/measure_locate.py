@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from atombench.locating.candidates import find_poses
+from atombench.locating.candidates import Found, find_poses
 from atombench.locating.choices import Choices, Measure, Method
 from atombench.locating.confidence import FILE, Confidence, calibration_of, entry_of, fitted, published_calibrations
 from atombench.locating.region import Region
@@ -78,22 +78,17 @@ def run(
         start = time.perf_counter()
         picture = SectionImage(pixels, np.full(2, PIXEL), False, Path(name))
         found = find_poses(image, picture, Choices(method, known, similarity=similarity), confidence)
-        row = {
+        seconds = round(time.perf_counter() - start, 2)
+        about = {
             "subject": name,
             "method": method,
             "similarity": similarity,
             "severity": severity,
             "from": section,
             "size": size,
-            "near": found.near,
-            "pixels": found.pixels,
-            "seconds": round(time.perf_counter() - start, 2),
-            "errors": np.linalg.norm(found.planes.centres - centre, axis=1).round(3).tolist(),
-            "similarities": found.planes.scores.round(6).tolist(),
-            "scores": found.learned.round(4).tolist(),
         }
         with out.open("a") as file:
-            file.write(json.dumps(row) + "\n")
+            file.write(json.dumps({**about, "seconds": seconds, **_row(found, centre)}) + "\n")
 
 
 @app.command()
@@ -141,9 +136,24 @@ def report(
 
 def calibration_error(stated: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
     """Return the expected calibration error over `BINS` bins of equal width."""
-    bins = np.minimum((stated * BINS).astype(int), BINS - 1)
-    parts = [bins == number for number in range(BINS) if (bins == number).any()]
-    return float(sum(part.mean() * abs(stated[part].mean() - right[part].mean()) for part in parts))
+    return float(sum(part.mean() * abs(stated[part].mean() - right[part].mean()) for part in _bins(stated)))
+
+
+def _bins(stated: NDArray[np.float64]) -> list[NDArray[np.bool_]]:
+    """Return which probabilities lie in each bin that is not empty."""
+    numbers = np.minimum((stated * BINS).astype(int), BINS - 1)
+    return [numbers == number for number in np.unique(numbers)]
+
+
+def _row(found: Found, centre: NDArray[np.float64]) -> dict[str, Any]:
+    """Return the poses of a section with the true centre (3,), as `fit` and `report` need them."""
+    return {
+        "near": found.near,
+        "pixels": found.pixels,
+        "errors": np.linalg.norm(found.planes.centres - centre, axis=1).round(3).tolist(),
+        "similarities": found.planes.scores.round(6).tolist(),
+        "scores": found.learned.round(4).tolist(),
+    }
 
 
 def _check_grids(image: Scan, others: Scan, inside: NDArray[np.bool_]) -> None:
@@ -228,8 +238,7 @@ def _draw(drawn: list[tuple[str, NDArray[np.float64], NDArray[np.bool_]]], path:
 
     figure = Figure(figsize=(4 * len(drawn), 4), layout="constrained")
     for place, (title, stated, right) in zip(np.atleast_1d(figure.subplots(1, len(drawn))), drawn, strict=True):
-        bins = np.minimum((stated * BINS).astype(int), BINS - 1)
-        parts = [bins == number for number in range(BINS) if (bins == number).any()]
+        parts = _bins(stated)
         place.plot([0, 1], [0, 1], color="#888888", linewidth=1)
         sizes = [20 + 3 * part.sum() for part in parts]
         place.scatter([stated[part].mean() for part in parts], [right[part].mean() for part in parts], sizes, color="#1f77b4")

@@ -63,7 +63,7 @@ def first_angle(levels: Sequence[Level]) -> float:
 
 
 def middle_of(level: Level) -> Level:
-    """Return the level with the middle part of a long section, so that there are not too many rotations to compare."""
+    """Return the level with only the middle part of a long section, which limits the number of rotations to compare."""
     shape = np.array(level.section.shape)
     kept = np.minimum(shape, int(LONGEST * shape.min()))
     first = (shape - kept + (shape - kept) % 2) // 2  # as much on both sides

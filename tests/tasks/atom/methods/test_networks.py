@@ -243,7 +243,7 @@ def test_the_release_opens_the_best_ranked_correct_block_of_five() -> None:
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_training_is_repeatable_and_keyed_by_the_seed(name: str, toy_data: Curated, toy_manifest: Manifest) -> None:
-    task, method = make_training(toy_data, toy_manifest), build(name, NetworkMethod.smoke)
+    task, method = make_training(toy_data, toy_manifest), build(name, build(name, {}).smoke)
     first, again, other = (method.fit(task, Resources(seed=seed)) for seed in (1, 1, 2))
     assert all((first[key] == again[key]).all() for key in first)
     assert not all((first[key] == other[key]).all() for key in first)
